@@ -1,0 +1,72 @@
+# Everything is made inside this folder: the environment in .venv, Airflow's own files in .airflow.
+PYTHON ?= python3
+DEPARTMENTS ?=
+LIMIT ?=
+PORT ?= 8080
+AIRFLOW_LINE := 3.3
+
+BIN := .venv/bin
+UV := $(BIN)/uv
+READY := .venv/ready
+
+# What the caller has set for a Python or an Airflow of their own must not reach this one.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV $(filter AIRFLOW_%,$(.VARIABLES))
+export UV_NO_CACHE := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo ui test lint format bench constraints dist clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+venv: $(READY)  ## make .venv with the versions that constraints.txt pins
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.10 or newer is needed, as in: make PYTHON=python3.12" if sys.version_info < (3, 10) else 0)'
+	@echo "Making .venv (once, about half a minute) ..."
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --no-cache-dir --disable-pip-version-check -c constraints.txt uv
+	@$(UV) pip install --quiet --python $(BIN)/python --compile-bytecode -c constraints.txt \
+		--build-constraints constraints.txt --group dev --editable '.[sandbox]'
+	@touch $@
+
+demo: $(READY)  ## onboard departments on two nights under real Airflow (DEPARTMENTS=FILE LIMIT=50)
+	@$(BIN)/python scripts/demo.py $(if $(DEPARTMENTS),--departments "$(DEPARTMENTS)") $(if $(LIMIT),--limit "$(LIMIT)")
+
+ui: $(READY)  ## Airflow's web interface with the sandbox behind it, until Ctrl-C (PORT=8080)
+	@$(BIN)/python scripts/ui.py --port "$(PORT)"
+
+test: export AIRFLOW_HOME := $(CURDIR)/.airflow/tests
+test: lint  ## lint, types, architecture, all tests with branch coverage
+	$(BIN)/python -m pytest -n 2 --cov --cov-report=term
+
+lint: $(READY)  ## ruff, import-linter, mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy --strict airflow_provider_koodrive scripts dags_examples benchmarks
+
+format: $(READY)  ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY)  ## the client's overhead and what the operators' import costs
+	$(BIN)/python benchmarks/overhead.py
+
+# One version per package serves every Python (fork-strategy fewest), so the markers can go.
+constraints: $(READY)  ## pin the newest versions, with Airflow's line AIRFLOW_LINE, in constraints.txt
+	@echo "apache-airflow==$(AIRFLOW_LINE).*" > .venv/airflow.in
+	@$(UV) pip compile --quiet --universal --python-version 3.10 --fork-strategy fewest --no-annotate --no-header \
+		--extra sandbox --group dev pyproject.toml .venv/airflow.in > .venv/constraints.txt
+	@awk -F '[ =;]+' 'seen[$$1]++ {print "two versions of " $$1 > "/dev/stderr"; bad = 1} {print $$1 "==" $$2} END {exit bad}' \
+		.venv/constraints.txt > .venv/pinned.txt
+	@mv .venv/pinned.txt constraints.txt
+
+dist: $(READY)  ## build sdist and wheel in dist/ and check them
+	@rm -rf dist
+	$(UV) build --quiet --build-constraints constraints.txt --out-dir dist .
+	$(BIN)/twine check --strict dist/*
+
+clean:  ## remove everything that the targets above have made
+	rm -rf .venv .airflow dist build .coverage .hypothesis .import_linter_cache .mypy_cache .nox .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
