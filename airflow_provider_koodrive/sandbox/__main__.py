@@ -1,0 +1,125 @@
+"""``python -m airflow_provider_koodrive.sandbox``: the sandbox from the command line."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import os
+import shlex
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_koodrive.sandbox.server import Sandbox
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m airflow_provider_koodrive.sandbox",
+        description="An embedded KooDrive for trials and tests. Not for production.",
+        epilog="KOODRIVE_SANDBOX_APP_ID and KOODRIVE_SANDBOX_APP_SECRET in the environment replace the "
+        "credentials that are made at a database's first start.",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=int, default=8089, help="port to listen on, 0 for a free one (default: %(default)s)"
+    )
+    parser.add_argument("--port-file", type=Path, help="file to write the port to, once it listens")
+    parser.add_argument(
+        "--database",
+        type=Path,
+        help="SQLite file, made when absent (default: one that goes when it stops)",
+    )
+    parser.add_argument(
+        "--users",
+        type=int,
+        default=20,
+        help="users of a new database, the first its administrator",
+    )
+    parser.add_argument(
+        "--departments", type=Path, help="CSV or TSV file with a column 'name': departments of a new database"
+    )
+    parser.add_argument(
+        "--edition",
+        choices=("2025-03", "2024-07"),
+        default="2025-03",
+        help="how to spell answers: with numbers, or with strings (default: %(default)s)",
+    )
+    parser.add_argument("--groups-max", type=int, default=500, help="most group spaces (%(default)s)")
+    parser.add_argument(
+        "--max-capacity",
+        type=int,
+        default=2048,
+        help="GB of all group spaces together (%(default)s)",
+    )
+    return parser
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def announce(sandbox: Sandbox, host: str) -> None:
+    """Say what it is, where it listens, and how to reach it."""
+    print(f"KooDrive sandbox, for trials and tests; not for production. It listens on {sandbox.url}")
+    if not is_loopback(host):
+        print(f"WARNING: {host} is no loopback address; whoever reaches it sees traffic in clear text.")
+    print("Airflow finds it after")
+    print(f"  export AIRFLOW_CONN_KOODRIVE_DEFAULT={shlex.quote(sandbox.connection_json())}")
+    print("or, with an access token, which ends 20 minutes after its last call, after")
+    token = sandbox.connection_json(token=sandbox.issue_token())
+    print(f"  export AIRFLOW_CONN_KOODRIVE_DEFAULT={shlex.quote(token)}")
+    print("Ctrl-C stops it.", flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """
+    Run the sandbox until Ctrl-C or SIGTERM.
+
+    :param arguments: command line, None for the process's own
+    :return: exit status
+    """
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    end = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: end.set())
+    try:
+        from airflow_provider_koodrive.sandbox.server import Sandbox
+
+        sandbox = Sandbox(
+            options.database,
+            host=options.host,
+            port=options.port,
+            users=options.users,
+            departments=options.departments,
+            edition=options.edition,
+            groups_max=options.groups_max,
+            max_capacity=options.max_capacity,
+            app_id=os.environ.get("KOODRIVE_SANDBOX_APP_ID"),
+            app_secret=os.environ.get("KOODRIVE_SANDBOX_APP_SECRET"),
+        )
+        sandbox.start()
+    except (ModuleNotFoundError, OSError, ValueError) as err:
+        print(f"The sandbox cannot start: {err}", file=sys.stderr)
+        return 1
+    try:
+        announce(sandbox, options.host)
+        if options.port_file is not None:
+            options.port_file.write_text(f"{sandbox.port}\n")
+        end.wait()
+    finally:
+        sandbox.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

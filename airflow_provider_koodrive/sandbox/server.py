@@ -1,0 +1,267 @@
+"""The sandbox's server: :class:`Sandbox` runs an embedded KooDrive in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import tempfile
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_koodrive.sandbox import clock
+from airflow_provider_koodrive.sandbox.auth import TOKEN_SECONDS
+from airflow_provider_koodrive.sandbox.call import CallRecord, Limits
+from airflow_provider_koodrive.sandbox.clock import iso_milliseconds
+from airflow_provider_koodrive.sandbox.envelope import CreateId, Dialect, Edition
+from airflow_provider_koodrive.sandbox.seed import read_departments, seed
+from airflow_provider_koodrive.sandbox.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+try:
+    from airflow_provider_koodrive.sandbox.app import Service, build_app
+    from airflow_provider_koodrive.sandbox.wire import Listener
+except ModuleNotFoundError as err:
+    raise ModuleNotFoundError(
+        f'The sandbox needs {err.name}: install "airflow-provider-koodrive[sandbox]"', name=err.name
+    ) from err
+
+
+class Sandbox:
+    """
+    An embedded KooDrive: an HTTP server on a SQLite file, for trials and tests. Not for production.
+
+    It runs in a thread of its own between :meth:`start` and :meth:`stop`, or in a ``with`` block::
+
+        with Sandbox() as sandbox:
+            os.environ["AIRFLOW_CONN_KOODRIVE_DEFAULT"] = sandbox.connection_json()
+
+    :param database: SQLite file, made when absent; None for one that is gone after :meth:`stop`
+    :param host: address to listen on
+    :param port: port to listen on, 0 for a free one
+    :param users: number of users in a new database, the first of them the tenant administrator
+    :param departments: departments of a new database: names, or a CSV or TSV file with a column ``name``
+    :param edition: how to answer: ``2025-03`` as the examples of KooDrive's documents print (numbers,
+        ``groupName``), ``2024-07`` with ``code``, totals and amounts as strings, and ``name``
+    :param team_list_names: whether teamList names its spaces; the documents of 2025-03 leave that open
+    :param create_id: what ``id`` of a create is: the ``group``'s, the ``container``'s, or ``none``
+    :param groups_max: most group spaces
+    :param max_capacity: what all group spaces together may hold, in GB
+    :param app_id: AppId, None for the database's own
+    :param app_secret: AppSecret, None for the database's own
+    """
+
+    def __init__(
+        self,
+        database: str | Path | None = None,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        users: int = 20,
+        departments: str | Path | Sequence[str] | None = None,
+        edition: Edition = "2025-03",
+        team_list_names: bool = True,
+        create_id: CreateId = "group",
+        groups_max: int = Limits.groups_max,
+        max_capacity: int = Limits.max_capacity,
+        app_id: str | None = None,
+        app_secret: str | None = None,
+    ) -> None:
+        self._database = None if database is None else Path(database)
+        self._host = host
+        self._port = port
+        self._users = users
+        self._departments = (
+            read_departments(Path(departments)) if isinstance(departments, str | Path) else departments
+        )
+        self._dialect = Dialect(edition, team_list_names, create_id)
+        self._limits = Limits(groups_max, max_capacity)
+        self._credentials = {"app_id": app_id, "app_secret": app_secret}
+        self._directory: tempfile.TemporaryDirectory[str] | None = None
+        self._store: Store | None = None
+        self._running: _Running | None = None
+
+    def start(self) -> Sandbox:
+        """
+        Open the database and listen; calls are answered from here on.
+
+        :raises OSError: the port is taken
+        """
+        if self._running is not None:
+            raise RuntimeError("this sandbox runs already")
+        if self._database is None:
+            self._directory = tempfile.TemporaryDirectory(prefix="koodrive-sandbox-")
+        path = self._database or Path(self._directory.name) / "koodrive.db"  # type: ignore[union-attr]
+        self._store = Store(path)
+        try:
+            departments = None if self._departments is None else list(self._departments)
+            seed(self._store, users=self._users, departments=departments, **self._credentials)
+            self._service = Service(
+                self._store,
+                app_id=self.app_id,
+                app_secret=self.app_secret,
+                dialect=self._dialect,
+                limits=self._limits,
+            )
+            self._running = _Running(self._service, self._host, self._port)
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """Cut every connection, end the thread, close the database; without waiting for calls that hang."""
+        if self._running is not None:
+            self._running.stop()
+            self._running = None
+            self._close()
+
+    def _close(self) -> None:
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+        if self._directory is not None:
+            self._directory.cleanup()
+            self._directory = None
+
+    def __enter__(self) -> Sandbox:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self._on().port
+
+    @property
+    def url(self) -> str:
+        """The address to call it at, such as ``http://127.0.0.1:8089``."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)  # noqa: S104 - compared, not bound
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def app_id(self) -> str:
+        """The AppId of the application that may sign calls."""
+        return self._setting("app_id")
+
+    @property
+    def app_secret(self) -> str:
+        """The AppSecret of the application that may sign calls."""
+        return self._setting("app_secret")
+
+    @property
+    def admin_user_id(self) -> str:
+        """KooDrive's id of the tenant administrator, for ``X-User-Id``."""
+        return self._setting("admin_user_id")
+
+    @property
+    def user_ids(self) -> list[str]:
+        """KooDrive's ids of all users, the tenant administrator first."""
+        return [row["id"] for row in self._database_on().users(department_id=None, direct=False)]
+
+    @property
+    def calls(self) -> list[CallRecord]:
+        """The calls it has taken, in the order of their answers; the last 100,000."""
+        self._on()
+        return self._service.records.all()
+
+    def issue_token(self, user_id: str | None = None, *, lifetime: float = TOKEN_SECONDS) -> str:
+        """
+        Give out an access token, as KooDrive's front end does in a cookie.
+
+        :param user_id: KooDrive's id of its user, None for the tenant administrator
+        :param lifetime: how long it lives without a call, in seconds; each call makes that 20 minutes anew
+        """
+        return self._database_on().add_token(user_id or self.admin_user_id, expires_at=clock.now() + lifetime)
+
+    def spaces(self) -> list[dict[str, Any]]:
+        """Read all group spaces out of the database, with the ids of their members, owner included."""
+        store = self._database_on()
+        return [
+            {
+                "id": row["id"],
+                "containerId": row["container_id"],
+                "name": row["name"],
+                "ownerId": row["creator"],
+                "capacity": row["capacity"],
+                "iconUrl": row["icon_url"],
+                "createTime": iso_milliseconds(row["created_at"]),
+                "members": [member["user_id"] for member in store.members(row["id"])],
+            }
+            for row in store.spaces()[1]
+        ]
+
+    def connection_json(self, *, user_id: str | None = None, token: str | None = None) -> str:
+        """
+        Write the Airflow connection to this sandbox as JSON, for ``AIRFLOW_CONN_KOODRIVE_DEFAULT``.
+
+        :param user_id: KooDrive's id of the user to sign for, None for the tenant administrator
+        :param token: access token to use instead of app authentication
+        """
+        connection: dict[str, Any] = {"conn_type": "koodrive", "host": self.url}
+        if token is not None:
+            return json.dumps({**connection, "password": token})
+        extra = {"user_id": user_id or self.admin_user_id}
+        return json.dumps({**connection, "login": self.app_id, "password": self.app_secret, "extra": extra})
+
+    def _on(self) -> _Running:
+        if self._running is None:
+            raise RuntimeError("this sandbox does not run")
+        return self._running
+
+    def _database_on(self) -> Store:
+        if self._store is None:
+            raise RuntimeError("this sandbox does not run")
+        return self._store
+
+    def _setting(self, key: str) -> str:
+        return self._database_on().setting(key) or ""
+
+
+class _Running:
+    """The thread with the event loop, and the listener in it."""
+
+    def __init__(self, service: Service, host: str, port: int) -> None:
+        self._listener = Listener(build_app(service), bind(host, port))
+        self.port = self._listener.port
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"koodrive-sandbox-{self.port}", daemon=True)
+        self._thread.start()
+        self._ready.wait()
+
+    def _run(self) -> None:
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._end = asyncio.Event()
+        await self._listener.open()
+        self._ready.set()
+        await self._end.wait()
+        await self._listener.shut_down()
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Bind a socket here and now, so that a port that is taken is the caller's error."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio spares small packets their delay only on sockets that name the protocol.
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
