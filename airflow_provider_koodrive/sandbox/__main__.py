@@ -12,6 +12,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow_provider_koodrive.sandbox.faults import ALIASES, KINDS, OPERATIONS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -57,6 +59,16 @@ def build_parser() -> argparse.ArgumentParser:
         default=2048,
         help="GB of all group spaces together (%(default)s)",
     )
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="OPERATION:KIND[:NAME=VALUE]...",
+        help="something that shall go wrong, such as create:drop_after_commit:times=1 or "
+        f"*:error_500_before:probability=0.3; may be repeated. "
+        f"Operations: {', '.join((*OPERATIONS, *ALIASES))}. Kinds: {', '.join(KINDS)}",
+    )
+    parser.add_argument("--seed", type=int, help="makes the dice of faults repeatable")
     return parser
 
 
@@ -105,8 +117,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             groups_max=options.groups_max,
             max_capacity=options.max_capacity,
             app_id=os.environ.get("KOODRIVE_SANDBOX_APP_ID"),
+            seed=options.seed,
             app_secret=os.environ.get("KOODRIVE_SANDBOX_APP_SECRET"),
         )
+        for fault in options.fault:
+            sandbox.faults.add_text(fault)
         sandbox.start()
     except (ModuleNotFoundError, OSError, ValueError) as err:
         print(f"The sandbox cannot start: {err}", file=sys.stderr)

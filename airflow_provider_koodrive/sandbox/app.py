@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import threading
-from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_koodrive.sandbox import auth, clock, directory, members, spaces
-from airflow_provider_koodrive.sandbox.call import Call, CallRecord, Limits
+from airflow_provider_koodrive.sandbox.admin import Admin
+from airflow_provider_koodrive.sandbox.call import Call, Limits
 from airflow_provider_koodrive.sandbox.envelope import (
     CODE_INTERNAL,
     CODE_NOT_FOUND,
@@ -22,17 +21,20 @@ from airflow_provider_koodrive.sandbox.envelope import (
     RefusalError,
     bad_parameters,
 )
+from airflow_provider_koodrive.sandbox.records import CallRecord, Records
+from airflow_provider_koodrive.sandbox.replies import json_reply, refusal_reply
+from airflow_provider_koodrive.sandbox.strikes import NoAnswer, Struck, spoil
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from starlette.requests import Request
 
+    from airflow_provider_koodrive.sandbox.faults import Fault, FaultPlan
     from airflow_provider_koodrive.sandbox.store import Store
 
 PREFIX = "/koodrive/ose/v1"
 MAX_BODY_BYTES = 1024 * 1024
-MAX_RECORDS = 100_000
 TRACE_ID_CHARACTERS = 58
 
 log = logging.getLogger(__name__)
@@ -65,22 +67,6 @@ OPERATIONS = (
 )
 
 
-class Records:
-    """The calls that the sandbox has taken, the last 100,000 of them; safe to read from any thread."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._records: deque[CallRecord] = deque(maxlen=MAX_RECORDS)
-
-    def add(self, record: CallRecord) -> None:
-        with self._lock:
-            self._records.append(record)
-
-    def all(self) -> list[CallRecord]:
-        with self._lock:
-            return list(self._records)
-
-
 class Service:
     """
     Answers the calls of KooDrive's API.
@@ -90,21 +76,32 @@ class Service:
     """
 
     def __init__(
-        self, store: Store, *, app_id: str, app_secret: str, dialect: Dialect, limits: Limits
+        self,
+        store: Store,
+        *,
+        app_id: str,
+        app_secret: str,
+        dialect: Dialect,
+        limits: Limits,
+        faults: FaultPlan,
     ) -> None:
         self.store = store
         self.app_id = app_id
-        self._app_secret = app_secret
+        self.app_secret = app_secret
         self.dialect = dialect
         self.limits = limits
+        self.faults = faults
         self.records = Records()
 
     async def take(self, operation: Operation, request: Request) -> Response:
-        """Answer one call."""
+        """Answer one call, or let a fault do so."""
+        trace_id = request.headers.get("x-traceid")
         try:
             body = await read_body(request)
+        except ClientDisconnect:
+            return NoAnswer()
         except RefusalError as refusal:
-            return self.envelope(self.dialect.refusal(refusal), refusal.http_status, clock.now())
+            return refusal_reply(self.dialect, refusal, clock.now())
         call = Call(
             store=self.store,
             dialect=self.dialect,
@@ -114,41 +111,55 @@ class Service:
             body=body,
             now=clock.now(),
         )
-        response = self._answer(operation, request, call)
+        drawn = self.faults.draw(operation.name, trace_id)
+        response = self._suffer(operation, request, call, drawn)
         self.records.add(
             CallRecord(
                 operation=operation.name,
                 method=request.method,
                 path=request.url.path,
                 query=call.query,
-                status=response.status_code,
-                trace_id=request.headers.get("x-traceid"),
+                status=None if isinstance(response, NoAnswer) else response.status_code,
+                trace_id=trace_id,
                 user_id=call.user["id"] if call.user else None,
                 committed=call.committed,
-                faults=(),
+                faults=tuple(fault.kind for fault in drawn),
             )
         )
         return response
+
+    def _suffer(self, operation: Operation, request: Request, call: Call, drawn: list[Fault]) -> Response:
+        spoiler = None
+        for fault in drawn:
+            call.suffer(fault)
+            if fault.replaces_answer:
+                spoiler = fault
+        if spoiler is None:
+            return self._answer(operation, request, call)
+        answer = self._answer(operation, request, call) if spoiler.committed else Response()
+        return spoil(Struck(spoiler, answer, self.dialect, call.server_time))
 
     def _answer(self, operation: Operation, request: Request, call: Call) -> Response:
         try:
             call.user = self._authenticate(request, call, operation)
             if len(request.headers.get("x-traceid", "x" * TRACE_ID_CHARACTERS)) != TRACE_ID_CHARACTERS:
                 raise bad_parameters(f"X-Traceid must have {TRACE_ID_CHARACTERS} characters.")
-            payload, status = self.dialect.success(operation.handler(call)), 200
+            return json_reply(self.dialect.success(operation.handler(call)), 200, call.server_time)
         except RefusalError as refusal:
-            payload, status = self.dialect.refusal(refusal), refusal.http_status
+            return refusal_reply(self.dialect, refusal, call.server_time)
         except Exception:
             log.exception("The sandbox failed at %s", operation.name)
             failure = RefusalError(CODE_INTERNAL, "inner server invoke failure", http_status=500)
-            payload, status = self.dialect.refusal(failure), failure.http_status
-        return self.envelope(payload, status, call.now)
+            return refusal_reply(self.dialect, failure, call.server_time)
 
     def _authenticate(self, request: Request, call: Call, operation: Operation) -> dict[str, Any]:
         headers = request.headers
-        if not auth.is_app_authentication(headers):
+        signed = auth.is_app_authentication(headers)
+        if call.expired:
+            raise auth.signature_refused("X-Date is too old") if signed else auth.token_refused()
+        if not signed:
             user = self.store.user(
-                auth.check_token(self.store, headers.get("authorization", ""), now=call.now)
+                auth.check_token(self.store, headers.get("authorization", ""), now=call.server_time)
             )
             if user is None:
                 raise auth.token_refused()
@@ -162,26 +173,19 @@ class Service:
             headers=headers,
             body=call.body,
         )
-        user_id = auth.check_signature(wire, app_id=self.app_id, app_secret=self._app_secret, now=call.now)
+        user_id = auth.check_signature(
+            wire, app_id=self.app_id, app_secret=self.app_secret, now=call.server_time
+        )
         user = self.store.user(user_id)
         if user is None:
             raise auth.signature_refused("X-User-Id is no user of this tenant")
         return user
 
-    def envelope(self, payload: dict[str, Any], status: int, now: float) -> Response:
-        """Make an answer of KooDrive's."""
-        return Response(
-            json.dumps(payload, ensure_ascii=False).encode(),
-            status,
-            headers={"Date": clock.http_date(now), "Server": "KooDrive-sandbox"},
-            media_type="application/json;charset=UTF-8",
-        )
-
     async def not_found(self, _request: Request, error: Exception) -> Response:
         """Answer what has no handler: an unknown path or method."""
         status = error.status_code if isinstance(error, HTTPException) else 500
         refusal = RefusalError(CODE_NOT_FOUND, "Resource does not exist.", http_status=status)
-        return self.envelope(self.dialect.refusal(refusal), status, clock.now())
+        return refusal_reply(self.dialect, refusal, clock.now())
 
 
 async def read_body(request: Request) -> bytes:
@@ -213,6 +217,7 @@ def build_app(service: Service) -> Starlette:
         Route(PREFIX + operation.path, endpoint(operation), methods=[operation.method])
         for operation in OPERATIONS
     ]
-    app = Starlette(routes=routes, exception_handlers={HTTPException: service.not_found})
+    admin = Admin(service.records, service.faults, secret=service.app_secret)
+    app = Starlette(routes=[*routes, *admin.routes()], exception_handlers={HTTPException: service.not_found})
     app.router.redirect_slashes = False
     return app

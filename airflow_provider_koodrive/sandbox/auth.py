@@ -149,7 +149,7 @@ def check_token(store: Store, authorization: str, *, now: float) -> str:
     """
     Check an access token and let it live 20 minutes longer.
 
-    :param authorization: the header's value: the token bare, or after ``Bearer`` or ``AT`` and ``+`` or a blank
+    :param authorization: the header's value: a token, bare or after ``Bearer`` or ``AT`` and a ``+`` or blank
     :param now: the server's time, in seconds since 1970
     :return: the id of the token's user
     :raises RefusalError: the token is unknown or has run out

@@ -1,4 +1,4 @@
-"""One call as a handler sees it, and what is remembered of it afterwards."""
+"""One call as a handler sees it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from airflow_provider_koodrive.sandbox.seed import ROLE_ADMINISTRATOR
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from airflow_provider_koodrive.sandbox.faults import Fault
     from airflow_provider_koodrive.sandbox.store import Row, Store
 
 MAX_PAGE = 100
@@ -32,42 +33,17 @@ class Limits:
     default_capacity: int = 10
 
 
-@dataclass(frozen=True)
-class CallRecord:
-    """
-    A call that the sandbox has taken; holds no secrets.
-
-    :param operation: name of the operation, such as ``create`` or ``groupList``
-    :param method: HTTP method
-    :param path: path without the query
-    :param query: parameters of the query
-    :param status: HTTP status of the answer, None where none was sent
-    :param trace_id: ``X-Traceid`` of the request
-    :param user_id: the user on whose behalf the call ran, None where authentication failed
-    :param committed: whether the call has changed what is stored
-    :param faults: kinds of the faults that struck it
-    """
-
-    operation: str
-    method: str
-    path: str
-    query: Mapping[str, str]
-    status: int | None
-    trace_id: str | None
-    user_id: str | None
-    committed: bool
-    faults: tuple[str, ...]
-
-
 @dataclass
 class Call:
     """
     A call on its way through a handler.
 
-    :param now: the server's time for this call, in seconds since 1970
+    :param now: when the call came, in seconds since 1970
+    :param skew: how far ahead the server takes its clock to be for this call, in seconds
     :param user: row of the calling user
     :param failing_members: how many members this call shall fail to change
     :param stale_seconds: after how long a space that this call creates shall show in lists, in seconds
+    :param expired: whether to treat the token or the signature as run out
     :param committed: set by the handler once it has changed what is stored
     """
 
@@ -78,10 +54,28 @@ class Call:
     query: Mapping[str, str]
     body: bytes
     now: float
+    skew: float = 0.0
     user: Row = field(default_factory=dict)
     failing_members: int = 0
     stale_seconds: float = 0.0
+    expired: bool = False
     committed: bool = False
+
+    def suffer(self, fault: Fault) -> None:
+        """Let a fault change how the call is handled."""
+        if fault.kind == "clock_skew":
+            self.skew = fault.options["seconds"]
+        elif fault.kind == "member_failures":
+            self.failing_members = fault.options["count"]
+        elif fault.kind == "stale_list":
+            self.stale_seconds = fault.options["seconds"]
+        elif fault.kind == "expired_token":
+            self.expired = True
+
+    @property
+    def server_time(self) -> float:
+        """What the server takes for the time, in seconds since 1970."""
+        return self.now + self.skew
 
     @property
     def user_id(self) -> str:

@@ -17,6 +17,8 @@ CODE_DUPLICATE_NAME = 13000405
 CODE_NO_PERMISSION = 13000410
 CODE_TOKEN = "APIGW.0301"  # noqa: S105 - a code, no secret
 """The API gateway's refusal of a token (inferred)."""
+CODE_THROTTLED = "APIGW.0308"
+"""The API gateway's refusal for load (inferred)."""
 CODE_SIGNATURE = "APIGW.0303"
 """The API gateway's refusal of an app signature (inferred)."""
 

@@ -39,7 +39,7 @@ def read_departments(path: Path) -> list[str]:
         return [name for row in rows if (name := (row["name"] or "").strip())]
 
 
-def seed(
+def fill(
     store: Store,
     *,
     users: int,

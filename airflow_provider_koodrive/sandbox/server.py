@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import tempfile
 import threading
 from pathlib import Path
@@ -12,15 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_koodrive.sandbox import clock
 from airflow_provider_koodrive.sandbox.auth import TOKEN_SECONDS
-from airflow_provider_koodrive.sandbox.call import CallRecord, Limits
+from airflow_provider_koodrive.sandbox.call import Limits
 from airflow_provider_koodrive.sandbox.clock import iso_milliseconds
 from airflow_provider_koodrive.sandbox.envelope import CreateId, Dialect, Edition
-from airflow_provider_koodrive.sandbox.seed import read_departments, seed
+from airflow_provider_koodrive.sandbox.faults import FaultPlan
+from airflow_provider_koodrive.sandbox.seed import fill, read_departments
 from airflow_provider_koodrive.sandbox.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
+
+    from airflow_provider_koodrive.sandbox.records import CallRecord
 
 try:
     from airflow_provider_koodrive.sandbox.app import Service, build_app
@@ -53,6 +55,7 @@ class Sandbox:
     :param max_capacity: what all group spaces together may hold, in GB
     :param app_id: AppId, None for the database's own
     :param app_secret: AppSecret, None for the database's own
+    :param seed: makes the dice of the fault plan repeatable
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Sandbox:
         max_capacity: int = Limits.max_capacity,
         app_id: str | None = None,
         app_secret: str | None = None,
+        seed: int | None = None,
     ) -> None:
         self._database = None if database is None else Path(database)
         self._host = host
@@ -80,6 +84,8 @@ class Sandbox:
         )
         self._dialect = Dialect(edition, team_list_names, create_id)
         self._limits = Limits(groups_max, max_capacity)
+        self.faults = FaultPlan(seed)
+        """What shall go wrong; may be changed at any time."""
         self._credentials = {"app_id": app_id, "app_secret": app_secret}
         self._directory: tempfile.TemporaryDirectory[str] | None = None
         self._store: Store | None = None
@@ -99,13 +105,14 @@ class Sandbox:
         self._store = Store(path)
         try:
             departments = None if self._departments is None else list(self._departments)
-            seed(self._store, users=self._users, departments=departments, **self._credentials)
+            fill(self._store, users=self._users, departments=departments, **self._credentials)
             self._service = Service(
                 self._store,
                 app_id=self.app_id,
                 app_secret=self.app_secret,
                 dialect=self._dialect,
                 limits=self._limits,
+                faults=self.faults,
             )
             self._running = _Running(self._service, self._host, self._port)
         except BaseException:
@@ -173,6 +180,14 @@ class Sandbox:
         self._on()
         return self._service.records.all()
 
+    def refuse_connections(self, seconds: float) -> None:
+        """
+        Close the port now, and the connections on which nothing is under way.
+
+        :param seconds: after how many seconds to open it again
+        """
+        self._on().refuse(seconds)
+
     def issue_token(self, user_id: str | None = None, *, lifetime: float = TOKEN_SECONDS) -> str:
         """
         Give out an access token, as KooDrive's front end does in a cookie.
@@ -230,7 +245,7 @@ class _Running:
     """The thread with the event loop, and the listener in it."""
 
     def __init__(self, service: Service, host: str, port: int) -> None:
-        self._listener = Listener(build_app(service), bind(host, port))
+        self._listener = Listener(build_app(service), host, port)
         self.port = self._listener.port
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"koodrive-sandbox-{self.port}", daemon=True)
@@ -248,20 +263,16 @@ class _Running:
         await self._end.wait()
         await self._listener.shut_down()
 
+    def refuse(self, seconds: float) -> None:
+        closed = threading.Event()
+
+        def close() -> None:
+            self._listener.refuse(seconds)
+            closed.set()
+
+        self._loop.call_soon_threadsafe(close)
+        closed.wait()
+
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._end.set)
         self._thread.join()
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """Bind a socket here and now, so that a port that is taken is the caller's error."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio spares small packets their delay only on sockets that name the protocol.
-    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, port))
-    except BaseException:
-        sock.close()
-        raise
-    return sock

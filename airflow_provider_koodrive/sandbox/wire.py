@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import TYPE_CHECKING, Any, cast
 
 from uvicorn.config import Config
@@ -10,12 +11,11 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 if TYPE_CHECKING:
-    import socket
-
     from starlette.types import ASGIApp
 
 KEEP_ALIVE_SECONDS = 75
 BACKLOG = 512
+REBIND_SECONDS = 0.05
 
 
 class _Connection(H11Protocol):
@@ -36,10 +36,11 @@ class Listener:
     Accepts connections for an application; lives in one event loop.
 
     :param app: ASGI application
-    :param sock: bound socket
+    :param host: address to listen on
+    :param port: port to listen on, 0 for a free one
     """
 
-    def __init__(self, app: ASGIApp, sock: socket.socket) -> None:
+    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
         self._config = Config(
             cast("Any", app),
             lifespan="off",
@@ -50,9 +51,10 @@ class Listener:
         )
         self._config.load()
         self._state = ServerState()
-        self._sock = sock
+        self._sock = bind(host, port)
         self._server: asyncio.Server | None = None
-        self._address = sock.getsockname()
+        self._reopening: asyncio.Task[None] | None = None
+        self._address = self._sock.getsockname()
 
     @property
     def port(self) -> int:
@@ -62,14 +64,60 @@ class Listener:
         """Begin to listen."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: _Connection(self._config, self._state, {}), sock=self._sock, backlog=BACKLOG
+            lambda: _Connection(self._config, self._state, {"listener": self}),
+            sock=self._sock,
+            backlog=BACKLOG,
         )
+
+    def refuse(self, seconds: float) -> None:
+        """Close the port for so many seconds, and the connections on which nothing is under way."""
+        if self._reopening is None:
+            self._close()
+            for connection in self._connections():
+                if connection.idle:
+                    connection.transport.abort()
+            self._reopening = asyncio.create_task(self._reopen(seconds))
+
+    async def _reopen(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        while True:
+            try:
+                self._sock = bind(*self._address[:2])
+                break
+            except OSError:
+                # Somebody else borrowed the port meanwhile.
+                await asyncio.sleep(REBIND_SECONDS)
+        await self.open()
+        self._reopening = None
 
     async def shut_down(self) -> None:
         """Stop listening, cut every connection, and let the calls in them end."""
-        if self._server is not None:
-            self._server.close()
-        for connection in list(self._state.connections):
-            cast("_Connection", connection).transport.abort()
+        if self._reopening is not None:
+            self._reopening.cancel()
+        self._close()
+        for connection in self._connections():
+            connection.transport.abort()
         if self._state.tasks:
             await asyncio.wait(list(self._state.tasks))
+
+    def _close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    def _connections(self) -> list[_Connection]:
+        return [cast("_Connection", connection) for connection in self._state.connections]
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Bind a socket here and now, so that a port that is taken is the caller's error."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio spares small packets their delay only on sockets that name the protocol.
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
