@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 
 class KooDriveError(Exception):
@@ -126,6 +128,10 @@ class KooDriveConnectionError(KooDriveError):
 
 class KooDriveResponseError(KooDriveError):
     """The answer is not KooDrive's envelope: no JSON, no object, too large, too deep, or a redirect."""
+
+
+class KooDriveGatewayError(KooDriveServerError, KooDriveResponseError):
+    """Something before KooDrive failed: HTTP 5xx, and the body is not KooDrive's."""
 
 
 class KooDriveOutcomeUnknownError(KooDriveError):

@@ -1,0 +1,1 @@
+"""KooDrive's REST API. Imports no Airflow; usable from any Python program."""

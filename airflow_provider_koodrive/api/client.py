@@ -1,0 +1,308 @@
+"""KooDriveClient: one session, and the one method that sends."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import logging
+import secrets
+import time
+from http.cookiejar import DefaultCookiePolicy
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote, urlencode
+
+import pendulum
+import requests
+import tenacity
+
+from airflow_provider_koodrive.api.auth import header_value
+from airflow_provider_koodrive.api.envelope import clock_skew_seconds, open_envelope
+from airflow_provider_koodrive.api.retry import Verdict, judge, wait_seconds
+from airflow_provider_koodrive.api.transport import connection_error, read_body
+from airflow_provider_koodrive.exceptions import KooDriveError, KooDriveValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from airflow_provider_koodrive.api.auth import AppAuth, TokenAuth
+
+log = logging.getLogger(__name__)
+
+API_ROOT = "/koodrive/"
+TRACE_ID_BYTES = 29  # 58 hexadecimal characters, the length that the documents ask for
+
+
+class Deadline:
+    """
+    The moment at which a call with all its attempts is given up.
+
+    :param seconds: from now
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    def left(self) -> float:
+        """Seconds until then, never negative."""
+        return max(0.0, self._end - time.monotonic())
+
+
+class KooDriveClient:
+    """
+    A client of KooDrive's REST API; usable without Airflow.
+
+    :param endpoint: scheme, host and, where needed, port, e.g. ``https://intl.myhuaweicloud-koodrive.com``
+    :param auth: :class:`~airflow_provider_koodrive.api.auth.AppAuth` or
+        :class:`~airflow_provider_koodrive.api.auth.TokenAuth`
+    :param language: ``language`` header, e.g. ``en-US``; None does not send it
+    :param connect_timeout: seconds to wait for a connection
+    :param read_timeout: seconds to wait between two packets of an answer
+    :param max_attempts: attempts for one call
+    :param deadline: seconds for one call with all its attempts
+    :param verify: as in ``requests``: True, False, or the path of a CA bundle
+    :param proxies: as in ``requests``
+    :param user_agent: ``User-Agent`` header
+    :param backoff: upper bound of the first wait between two attempts, in seconds; doubles each time
+    :raises KooDriveConfigError: a header's value holds a line break, a control or a non-ASCII character
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        auth: AppAuth | TokenAuth,
+        *,
+        language: str | None = None,
+        connect_timeout: float = 10.0,
+        read_timeout: float = 60.0,
+        max_attempts: int = 5,
+        deadline: float = 300.0,
+        verify: bool | str = True,
+        proxies: Mapping[str, str] | None = None,
+        user_agent: str = "airflow-provider-koodrive",
+        backoff: float = 1.0,
+    ) -> None:
+        self.endpoint = endpoint.rstrip("/")
+        self.auth = auth
+        self.max_attempts = max_attempts
+        self._connect_timeout = connect_timeout
+        self._read_timeout = read_timeout
+        self._deadline_seconds = deadline
+        self._backoff = backoff
+        self._clock_skew = 0.0
+        self._session = _Session()
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._session.verify = verify
+        self._session.proxies.update(proxies or {})
+        self._session.headers["Accept"] = "application/json"
+        self._session.headers["User-Agent"] = header_value("User-Agent", user_agent)
+        if language is not None:
+            self._session.headers["language"] = header_value("language", language)
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._session.close()
+
+    @property
+    def longest_attempt(self) -> float:
+        """Seconds after which one attempt is certainly over."""
+        return self._connect_timeout + self._read_timeout
+
+    def now(self) -> pendulum.DateTime:
+        """Return the present time by KooDrive's clock, as far as an answer's ``Date`` header told it."""
+        return pendulum.now("UTC").subtract(seconds=self._clock_skew)
+
+    def deadline(self) -> Deadline:
+        """Start the time of one call with all its attempts."""
+        return Deadline(self._deadline_seconds)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        expects: Sequence[str] = (),
+        deadline: Deadline | None = None,
+    ) -> dict[str, Any]:
+        """
+        Call KooDrive, repeating what may be repeated, and return its envelope.
+
+        :param method: HTTP method
+        :param path: path below ``/koodrive/``, without a query
+        :param params: query parameters; None values are left out
+        :param json: body, sent as UTF-8 JSON; None sends no body
+        :param expects: fields of which one must be there for a success without ``code`` (inferred)
+        :param deadline: when to give up; None starts the client's own
+        :raises KooDriveError: of the kind that fits; a write whose outcome is unknown is not repeated
+        """
+        deadline = deadline or self.deadline()
+        trace_id = new_trace_id()
+        repeat = self.repeating(
+            f"{method} {path}", lambda error: judge(method, error) is Verdict.REPEAT, deadline, trace_id
+        )
+        return repeat(
+            self.send,
+            method,
+            path,
+            params=params,
+            json=json,
+            expects=expects,
+            deadline=deadline,
+            trace_id=trace_id,
+        )
+
+    def repeating(
+        self,
+        what: str,
+        again: Callable[[KooDriveError], bool],
+        deadline: Deadline,
+        trace_id: str,
+    ) -> tenacity.Retrying:
+        """
+        Return the loop of one call: attempts, waits and a warning for each wait.
+
+        :param what: the call, for the log
+        :param again: whether an error leads to another attempt
+        :param deadline: no attempt starts after it
+        :param trace_id: ``X-Traceid`` of the attempts, for the log
+        """
+
+        def warn(state: tenacity.RetryCallState) -> None:
+            log.warning(
+                "Attempt %s of %s of %s failed: %s; next in %.1f s (trace id %s)",
+                state.attempt_number,
+                self.max_attempts,
+                what,
+                state.outcome.exception() if state.outcome else None,
+                state.upcoming_sleep,
+                trace_id,
+            )
+
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_exception(
+                lambda error: isinstance(error, KooDriveError) and again(error)
+            ),
+            wait=lambda state: wait_seconds(
+                state.attempt_number,
+                state.outcome.exception() if state.outcome else None,
+                backoff=self._backoff,
+            ),
+            stop=tenacity.stop_any(
+                tenacity.stop_after_attempt(self.max_attempts), tenacity.stop_before_delay(deadline.left())
+            ),
+            before_sleep=warn,
+            reraise=True,
+        )
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        trace_id: str,
+        deadline: Deadline,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        expects: Sequence[str] = (),
+    ) -> dict[str, Any]:
+        """
+        Send one request, once, and return KooDrive's envelope.
+
+        :param trace_id: ``X-Traceid`` to send, see :func:`new_trace_id`
+        :param deadline: time-outs are cut to what is left of it
+        :raises KooDriveError: of the kind that fits, with the call's details
+        """
+        url = self.endpoint + checked_path(path) + query_string(params)
+        body, headers = encode_body(json), {"X-Traceid": trace_id}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        started = time.monotonic()
+        try:
+            status, answer_headers, answer = self._exchange(method, url, body, headers, deadline)
+            self._clock_skew = clock_skew_seconds(answer_headers) or 0.0
+            envelope = open_envelope(status, answer_headers, answer, expects=expects, redact=self.auth.redact)
+        except KooDriveError as error:
+            error.trace_id, error.method, error.path = trace_id, method, path
+            log.debug("%s %s failed: %s", method, path, error)
+            raise
+        log.debug(
+            "%s %s: HTTP %s, %s bytes, %.0f ms (trace id %s)",
+            method,
+            path,
+            status,
+            len(answer),
+            (time.monotonic() - started) * 1000,
+            trace_id,
+        )
+        return envelope
+
+    def _exchange(
+        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], deadline: Deadline
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        left = max(deadline.left(), 0.001)
+        timeouts = (min(self._connect_timeout, left), min(self._read_timeout, left))
+        try:
+            response = self._session.request(
+                method,
+                url,
+                data=body,
+                headers=headers,
+                auth=self.auth,
+                timeout=timeouts,
+                allow_redirects=False,
+                stream=True,
+            )
+            with response:
+                return response.status_code, response.headers, read_body(response, deadline.left)
+        except (requests.RequestException, OSError, ValueError) as err:
+            raise connection_error(err, self.auth.redact) from None
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
+        # Even with allow_redirects=False, requests parses Location and reads such an answer's body whole.
+        return None
+
+
+def new_trace_id() -> str:
+    """Return 58 characters for ``X-Traceid`` (KooDrive's documents, header table: "length 58")."""
+    return secrets.token_hex(TRACE_ID_BYTES)
+
+
+def checked_path(path: str) -> str:
+    """
+    Return a path that stays below ``/koodrive/``.
+
+    :raises KooDriveValidationError: it is an address, brings a query, or leaves ``/koodrive/``
+    """
+    plain = unquote(path)
+    if not path.startswith(API_ROOT) or not {"?", "#"}.isdisjoint(path) or not plain.isprintable():
+        raise KooDriveValidationError(
+            f"path {path!r} is not a path below {API_ROOT}: pass the path alone, and the query as params"
+        )
+    if "\\" in plain or not {".", ".."}.isdisjoint(plain.split("/")):
+        raise KooDriveValidationError(f"path {path!r} leaves {API_ROOT}")
+    return path
+
+
+def query_string(params: Mapping[str, Any] | None) -> str:
+    """Encode query parameters as they are signed: ``%20`` for a blank, None left out."""
+    given = {name: value for name, value in (params or {}).items() if value is not None}
+    try:
+        return "?" + urlencode(given, doseq=True, quote_via=quote, safe="~") if given else ""
+    except UnicodeEncodeError:
+        raise KooDriveValidationError(f"params {given!r} hold a character that is not Unicode text") from None
+
+
+def encode_body(json: Any) -> bytes | None:
+    """
+    Serialise a body once, to the bytes that are signed and sent.
+
+    :raises KooDriveValidationError: it cannot be expressed in JSON
+    """
+    if json is None:
+        return None
+    try:
+        return jsonlib.dumps(json, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except (TypeError, ValueError, RecursionError) as err:
+        raise KooDriveValidationError(f"the body cannot be sent as JSON: {err}") from None

@@ -1,0 +1,278 @@
+"""
+Creating exactly once.
+
+KooDrive's create has no idempotency key, and names are unique per creator only (user guide, "Group
+Space"). So the caller's own spaces are looked at before a create is sent, and again whenever an attempt
+leaves its outcome unknown; a create is sent again only after a look that succeeded and found nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pendulum
+
+from airflow_provider_koodrive.api.client import new_trace_id
+from airflow_provider_koodrive.api.members import add_missing
+from airflow_provider_koodrive.api.records import parse_create_answer
+from airflow_provider_koodrive.api.retry import Verdict, judge
+from airflow_provider_koodrive.exceptions import (
+    KooDriveConflictError,
+    KooDriveError,
+    KooDriveOutcomeUnknownError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow_provider_koodrive.api.group_spaces import GroupSpaces
+    from airflow_provider_koodrive.api.members import Member
+    from airflow_provider_koodrive.api.records import CreateAnswer
+
+log = logging.getLogger(__name__)
+
+CREATE_PATH = "/koodrive/ose/v1/space/group"
+
+# KooDrive's times and its Date header are compared, one of which has whole seconds only.
+CLOCK_TOLERANCE_SECONDS = 2
+
+
+@dataclass(frozen=True)
+class Intent:
+    """
+    What an earlier try of the same task was about to do, or did.
+
+    :param name: name of the space
+    :param sent_at: when the create first went out, ISO 8601, by KooDrive's clock
+    :param settled_by: when KooDrive has carried out the create or never will, ISO 8601, by KooDrive's clock
+    :param trace_id: ``X-Traceid`` of the create
+    :param space_id: id of the space, once it is known
+    """
+
+    name: str
+    sent_at: str
+    settled_by: str
+    trace_id: str
+    space_id: str | None = None
+
+    def made(self, space: Mapping[str, Any], name: str) -> bool:
+        """Whether that try created this space, as far as ids and times can tell."""
+        if self.name != name:
+            return False
+        if self.space_id is not None:
+            return self.space_id == str(space["id"])
+        try:
+            created = _moment(str(space.get("createTime")))
+        except ValueError:
+            return False
+        return bool(_moment(self.sent_at) <= created <= _moment(self.settled_by))
+
+
+class CreateJournal(Protocol):
+    """Remembers across processes what was sent; the operator keeps one in Airflow's task state store."""
+
+    def read(self) -> Intent | None:
+        """Return what an earlier try noted."""
+
+    def note(self, intent: Intent) -> None:
+        """Note what is about to be sent, or what came of it."""
+
+    def forget(self) -> None:
+        """Note that nothing that was sent is open any more."""
+
+
+@dataclass(frozen=True)
+class _Created:
+    answer: CreateAnswer
+
+
+class _NotListedYetError(KooDriveError):
+    """KooDrive has created the space, but its lists do not show it yet."""
+
+
+class Creation:
+    """
+    One create, from the first look to the result.
+
+    :param spaces: the caller's group spaces
+    :param body: body of the create
+    :param members: members that the space must have
+    :param reuse: whether an existing space of the caller is taken
+    :param journal: remembers across processes what was sent
+    """
+
+    def __init__(
+        self,
+        spaces: GroupSpaces,
+        body: Mapping[str, Any],
+        members: Sequence[Member],
+        *,
+        reuse: bool,
+        journal: CreateJournal | None,
+    ) -> None:
+        self._spaces = spaces
+        self._client = spaces.client
+        self._body = body
+        self._name = str(body["name"])
+        self._members = members
+        self._reuse = reuse
+        self._journal = journal
+        self._deadline = spaces.client.deadline()
+        self._trace_id = new_trace_id()
+        self._earlier = journal.read() if journal else None
+        self._intent: Intent | None = None
+        self._unknown: KooDriveError | None = None
+        self._refusal: KooDriveError | None = None
+
+    def run(self) -> dict[str, Any]:
+        """Return the space, see :meth:`GroupSpaces.create`."""
+        space: Mapping[str, Any] | None = self._find()
+        if space is None:
+            sent = self._send()
+            if isinstance(sent, _Created):
+                return self._result(self._listed(sent.answer["id"]), True, sent.answer["failedList"])
+            space = sent
+        return self._take(space)
+
+    def _take(self, space: Mapping[str, Any]) -> dict[str, Any]:
+        created = self._unknown is not None or self._made(space)
+        if not created and not self._reuse:
+            raise KooDriveConflictError(
+                f"the calling user already owns a group space {self._name!r}, id {space['id']}"
+            ) from self._refusal
+        self._note(space["id"])
+        return self._result(space, created, self._complete(space))
+
+    def _send(self) -> _Created | Mapping[str, Any]:
+        what = f"POST {CREATE_PATH} of {self._name!r}"
+        try:
+            return self._client.repeating(what, self._again, self._deadline, self._trace_id)(self._attempt)
+        except KooDriveError as err:
+            if self._unknown is None:
+                if self._journal:
+                    self._journal.forget()
+                raise
+            raise KooDriveOutcomeUnknownError(
+                f"nothing tells whether KooDrive created the group space {self._name!r}, first sent "
+                f"{self._intent.sent_at if self._intent else 'never'}: look for it in KooDrive",
+                name=self._name,
+                trace_id=self._trace_id,
+                method="POST",
+                path=CREATE_PATH,
+            ) from err
+
+    def _attempt(self) -> _Created | Mapping[str, Any]:
+        """Return KooDrive's answer, or the space that is there already."""
+        if self._unknown is not None or self._refusal is not None:
+            space = self._find()
+            if space is not None:
+                return space
+        if self._refusal is not None:
+            raise self._refusal
+        self._note()
+        try:
+            envelope = self._client.send(
+                "POST",
+                CREATE_PATH,
+                json=self._body,
+                expects=("id",),
+                trace_id=self._trace_id,
+                deadline=self._deadline,
+            )
+            return _Created(parse_create_answer(envelope))
+        except KooDriveError as err:
+            verdict = judge("POST", err)
+            if verdict is Verdict.UNKNOWN:
+                self._unknown = err
+            elif verdict is Verdict.REPEAT or not _may_mean_exists(err):
+                raise
+            elif self._unknown is not None or self._earlier is not None:
+                # It exists, since what was sent earlier arrived; the lists may only show it later.
+                self._refusal = err
+            space = self._find()
+            if space is None:
+                raise
+            return space
+
+    def _again(self, error: KooDriveError) -> bool:
+        return error is self._refusal or judge("POST", error) is not Verdict.RAISE
+
+    def _find(self) -> dict[str, Any] | None:
+        return self._spaces.find(self._name, deadline=self._deadline)
+
+    def _listed(self, new_id: str | None) -> Mapping[str, Any]:
+        """Look the new space up: documents differ on whether the answer's id is the group's."""
+
+        def look() -> Mapping[str, Any]:
+            space = self._find()
+            if space is None:
+                raise _NotListedYetError("KooDrive created the space, but does not list it yet")
+            return space
+
+        def again(error: KooDriveError) -> bool:
+            return isinstance(error, _NotListedYetError)
+
+        try:
+            what = f"look for the new space {self._name!r}"
+            return self._client.repeating(what, again, self._deadline, self._trace_id)(look)
+        except KooDriveError as err:
+            if new_id is None or not new_id.isdecimal():
+                raise
+            log.warning(
+                "Group space %r is created, but its containerId cannot be looked up: %s", self._name, err
+            )
+            return {"id": new_id}
+
+    def _complete(self, space: Mapping[str, Any]) -> list[str]:
+        wanted = self._body.get("capacity")
+        if wanted is not None and space.get("capacity") not in (None, wanted):
+            log.warning(
+                "Group space %r has %s GB, not %s: no call of KooDrive's changes that",
+                self._name,
+                space["capacity"],
+                wanted,
+            )
+        return add_missing(
+            self._client,
+            str(space["id"]),
+            self._members,
+            api_edition=self._spaces.api_edition,
+            deadline=self._deadline,
+        )
+
+    def _result(self, space: Mapping[str, Any], created: bool, failed: list[str]) -> dict[str, Any]:
+        self._note(space["id"])
+        return {
+            "id": space["id"],
+            "containerId": space.get("containerId"),
+            "name": self._name,
+            "capacity": space.get("capacity") or self._body.get("capacity"),
+            "created": created,
+            "failedList": failed,
+        }
+
+    def _made(self, space: Mapping[str, Any]) -> bool:
+        """Whether this try or an earlier one of the same task created the space."""
+        return self._earlier is not None and self._earlier.made(space, self._name)
+
+    def _note(self, space_id: str | None = None) -> None:
+        now = self._client.now()
+        first = self._intent.sent_at if self._intent else str(now.subtract(seconds=CLOCK_TOLERANCE_SECONDS))
+        last = now.add(seconds=self._client.longest_attempt + CLOCK_TOLERANCE_SECONDS)
+        self._intent = Intent(self._name, first, str(last), self._trace_id, space_id)
+        if self._journal:
+            self._journal.note(self._intent)
+
+
+def _moment(text: str) -> pendulum.DateTime:
+    moment = pendulum.parse(text)
+    if not isinstance(moment, pendulum.DateTime):
+        raise ValueError(f"{text!r} is not a point in time")
+    return moment
+
+
+def _may_mean_exists(error: KooDriveError) -> bool:
+    # KooDrive's documents give no code for a name that is taken: any refusal of unknown meaning counts.
+    return isinstance(error, KooDriveConflictError) or type(error) is KooDriveError

@@ -1,0 +1,188 @@
+"""
+What an answer means: KooDrive's envelope, or the error that it stands for.
+
+Sources in KooDrive's documents: "Response", "Status Codes", "Error Codes".
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow_provider_koodrive.exceptions import (
+    KooDriveAuthenticationError,
+    KooDriveConflictError,
+    KooDriveError,
+    KooDriveGatewayError,
+    KooDrivePermissionError,
+    KooDriveQuotaError,
+    KooDriveResponseError,
+    KooDriveServerError,
+    KooDriveThrottledError,
+    KooDriveValidationError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+SHOWN_CHARACTERS = 200
+
+# A machine's clock that is off by less does not explain a refused signature.
+NOTABLE_SKEW_SECONDS = 30
+
+# The documents list no codes for group spaces, so this table is open and the HTTP status comes second.
+_BY_CODE: dict[str, type[KooDriveError]] = {
+    "13000102": KooDriveValidationError,
+    "13000201": KooDriveServerError,
+    "13000301": KooDriveValidationError,
+    "13000311": KooDriveQuotaError,
+    "13000405": KooDriveConflictError,
+    "13000410": KooDrivePermissionError,
+    "APIGW.0301": KooDriveAuthenticationError,  # (inferred), like the two below
+    "APIGW.0303": KooDriveAuthenticationError,
+    "APIGW.0308": KooDriveThrottledError,
+}
+_BY_STATUS: dict[int, type[KooDriveError]] = {
+    401: KooDriveAuthenticationError,
+    403: KooDrivePermissionError,
+    409: KooDriveConflictError,
+    429: KooDriveThrottledError,
+}
+_MEANING: dict[type[KooDriveError], str] = {
+    KooDriveAuthenticationError: "KooDrive does not accept the credentials",
+    KooDriveConflictError: "KooDrive says that this exists already",
+    KooDriveGatewayError: "KooDrive's gateway failed",
+    KooDrivePermissionError: "the calling user may not do this in KooDrive",
+    KooDriveQuotaError: "KooDrive has no room for this: ask its administrator for more",
+    KooDriveServerError: "KooDrive failed at its side",
+    KooDriveThrottledError: "KooDrive refuses the call because there are too many",
+    KooDriveValidationError: "KooDrive does not accept the values",
+}
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+_decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+def open_envelope(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    expects: Sequence[str] = (),
+    redact: Callable[[str], str] = str,
+) -> dict[str, Any]:
+    """
+    Return KooDrive's envelope, or raise the error that the answer stands for.
+
+    :param status: HTTP status
+    :param headers: HTTP headers, looked up without regard to case
+    :param body: the whole body
+    :param expects: fields of which one must be there for a success without ``code`` (inferred)
+    :param redact: takes secrets out of a text that came from the network
+    :raises KooDriveError: of the kind that fits, without the call's details
+    """
+    envelope = _json_object(body)
+    if envelope is None:
+        raise _not_an_envelope(status, headers, body, redact)
+    code = envelope.get("code")
+    if code is None and status < 300 and any(field in envelope for field in expects):
+        return envelope
+    if str(code).strip() == "0" and status < 300:
+        return envelope
+    raise _refusal(status, headers, envelope, redact)
+
+
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+    """Seconds that ``Retry-After`` asks for, as a number or as a date; None where it says nothing."""
+    value = headers.get("Retry-After", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    moment = _http_date(value)
+    if moment is None:
+        return None
+    # Measured by the server's own clock where it tells it: ours may be off.
+    now = _http_date(headers.get("Date", "")) or datetime.now(timezone.utc)
+    return max(0.0, (moment - now).total_seconds())
+
+
+def clock_skew_seconds(headers: Mapping[str, str]) -> float | None:
+    """Seconds by which this machine's clock is ahead of the server's (negative: behind), None if unknown."""
+    server = _http_date(headers.get("Date", ""))
+    return None if server is None else (datetime.now(timezone.utc) - server).total_seconds()
+
+
+def _http_date(value: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+def _json_object(body: bytes) -> dict[str, Any] | None:
+    try:
+        value = _decoder.decode(body.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _not_an_envelope(
+    status: int, headers: Mapping[str, str], body: bytes, redact: Callable[[str], str]
+) -> KooDriveError:
+    shown = redact(body.decode("utf-8", "replace"))[:SHOWN_CHARACTERS]
+    kind = KooDriveGatewayError if status >= 500 else _BY_STATUS.get(status, KooDriveResponseError)
+    if kind is KooDriveConflictError:
+        kind = KooDriveResponseError
+    if 300 <= status < 400:
+        message = "redirected, which is never followed: the connection's host is not KooDrive's endpoint"
+    else:
+        message = _MEANING.get(kind, "the answer is not KooDrive's: check the connection's host")
+    return _build(kind, f"{message}; its body begins {shown!r}", status, headers, None, None)
+
+
+def _refusal(
+    status: int, headers: Mapping[str, str], envelope: Mapping[str, Any], redact: Callable[[str], str]
+) -> KooDriveError:
+    raw = envelope.get("code")
+    code = raw if isinstance(raw, int) else None if raw is None else redact(str(raw))[:SHOWN_CHARACTERS]
+    msg = envelope.get("msg")
+    text = None if msg is None else redact(str(msg))[:SHOWN_CHARACTERS]
+    if str(code).strip() == "0":
+        kind = KooDriveServerError if status >= 500 else _BY_STATUS.get(status, KooDriveResponseError)
+    else:
+        kind = _BY_CODE.get(str(code).strip()) or (
+            KooDriveServerError if status >= 500 else _BY_STATUS.get(status, KooDriveError)
+        )
+    if kind is KooDriveError and (code is None or 300 <= status < 400):
+        kind = KooDriveResponseError
+    message = _MEANING.get(
+        kind,
+        "KooDrive refuses the call" if kind is KooDriveError else "the answer is not KooDrive's envelope",
+    )
+    return _build(kind, message, status, headers, code, text)
+
+
+def _build(
+    kind: type[KooDriveError],
+    message: str,
+    status: int,
+    headers: Mapping[str, str],
+    code: int | str | None,
+    msg: str | None,
+) -> KooDriveError:
+    extra: dict[str, Any] = {}
+    if issubclass(kind, KooDriveThrottledError | KooDriveServerError):
+        extra["retry_after"] = retry_after_seconds(headers)
+    if kind is KooDriveAuthenticationError:
+        skew = clock_skew_seconds(headers)
+        if skew is not None and abs(skew) > NOTABLE_SKEW_SECONDS:
+            side = "ahead of" if skew > 0 else "behind"
+            message += f"; this machine's clock is {abs(skew):.0f} seconds {side} KooDrive's, set it right"
+    return kind(message, http_status=status, code=code, msg=msg, **extra)

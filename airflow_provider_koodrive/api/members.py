@@ -1,0 +1,226 @@
+"""
+Members of a group space: their shape in both editions of the API, and completing them.
+
+Sources in KooDrive's documents: "Creating a Group Space", "Adding Group Members in Batches",
+"Querying the List of User Group Members".
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_koodrive.api.client import new_trace_id
+from airflow_provider_koodrive.api.paging import walk
+from airflow_provider_koodrive.api.records import parse_create_answer, parse_member_page
+from airflow_provider_koodrive.api.retry import Verdict, judge
+from airflow_provider_koodrive.exceptions import (
+    KooDriveAuthenticationError,
+    KooDriveError,
+    KooDriveValidationError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow_provider_koodrive.api.client import Deadline, KooDriveClient
+
+log = logging.getLogger(__name__)
+
+MOST_MEMBERS = 200
+LEGACY_EDITION = "2024-07"
+CUSTOM_TEMPLATE = -1
+PAGE_SIZE = 100
+
+# What KooDrive's console gives a new member: the preset "Unable to delete".
+NEW_MEMBER_CAPABILITIES = {
+    "addChildNodePermission": True,
+    "copyPermission": True,
+    "deletePermission": False,
+    "downloadPermission": True,
+    "editPermission": True,
+    "listChildNodePermission": True,
+    "removeChildNodePermission": True,
+    "renameFilePermission": True,
+    "shareFilePermission": True,
+    "uploadPermission": True,
+    "viewPermission": True,
+}
+
+
+@dataclass(frozen=True)
+class Member:
+    """
+    A member to be.
+
+    :param user_id: KooDrive's internal user id
+    :param template: id of a permission template; -1 for a custom one
+    :param capabilities: the custom template's permissions
+    """
+
+    user_id: str
+    template: int
+    capabilities: Mapping[str, bool] | None
+
+    def to_json(self, *, long_id: bool = False) -> dict[str, Any]:
+        """
+        Return the member as edition 2025-03 wants it.
+
+        :param long_id: send the id as a number where it is one, as batchAdd's table says
+        """
+        user_id = int(self.user_id) if long_id and self.user_id.isdecimal() else self.user_id
+        shape: dict[str, Any] = {"userId": user_id, "template": self.template}
+        if self.capabilities is not None:
+            shape["capabilities"] = dict(self.capabilities)
+        return shape
+
+
+def members_to_be(
+    user_ids: Sequence[str] | None,
+    members: Sequence[Mapping[str, Any]] | None,
+    *,
+    api_edition: str,
+    permission_template: int | None,
+) -> list[Member]:
+    """
+    Check and unite the two ways to name members; a member named twice counts once.
+
+    :param user_ids: KooDrive user ids, who get the connection's permission template
+    :param members: ``{"userId", "template", "capabilities"}`` each
+    :param api_edition: edition of KooDrive's API
+    :param permission_template: default template id; None for what the console gives new members
+    :raises KooDriveValidationError: both are given, one is malformed, or there are more than 200
+    """
+    if user_ids is not None and members is not None:
+        raise KooDriveValidationError("both user_ids and members are given: pass one or the other")
+    if members is not None and api_edition == LEGACY_EDITION:
+        raise KooDriveValidationError(f"API edition {LEGACY_EDITION} knows no permissions: pass user_ids")
+    template = CUSTOM_TEMPLATE if permission_template is None else permission_template
+    capabilities = NEW_MEMBER_CAPABILITIES if template == CUSTOM_TEMPLATE else None
+    if members is not None:
+        named = [_member(entry, template) for entry in _sequence("members", members)]
+    else:
+        named = [
+            Member(_user_id(entry), template, capabilities)
+            for entry in _sequence("user_ids", () if user_ids is None else user_ids)
+        ]
+    unique = {member.user_id: member for member in named}
+    if len(unique) > MOST_MEMBERS:
+        raise KooDriveValidationError(
+            f"{len(unique)} members are too many: a group space has at most {MOST_MEMBERS}"
+        )
+    return list(unique.values())
+
+
+def add_missing(
+    client: KooDriveClient, group_id: str, wanted: Sequence[Member], *, api_edition: str, deadline: Deadline
+) -> list[str]:
+    """
+    Add those members that an existing space lacks.
+
+    Each attempt lists the members first, so none is sent twice.
+
+    :param group_id: the space's group id
+    :return: user ids of those that KooDrive does not add
+    :raises KooDriveError: KooDrive cannot be asked, or its answer is unknown after all attempts
+    """
+    if not wanted:
+        return []
+    trace_id = new_trace_id()
+    path = f"/koodrive/ose/v1/usergroups/{group_id}/members/batchAdd"
+
+    def attempt() -> list[str]:
+        present = _present(client, group_id, deadline)
+        missing = [member for member in wanted if member.user_id not in present]
+        if not missing:
+            return []
+        body = _batch_body(missing, api_edition)
+        try:
+            envelope = client.send("POST", path, json=body, trace_id=trace_id, deadline=deadline)
+        except KooDriveError as err:
+            if judge("POST", err) is not Verdict.RAISE or isinstance(err, KooDriveAuthenticationError):
+                raise
+            log.warning("KooDrive adds none of %s members to space %s: %s", len(missing), group_id, err)
+            return [member.user_id for member in missing]
+        return parse_create_answer(envelope)["failedList"]
+
+    def again(error: KooDriveError) -> bool:
+        return judge("POST", error) is not Verdict.RAISE
+
+    return client.repeating(f"POST {path}", again, deadline, trace_id)(attempt)
+
+
+def _present(client: KooDriveClient, group_id: str, deadline: Deadline) -> set[str]:
+    path = f"/koodrive/ose/v1/usergroups/{group_id}/members"
+
+    def fetch(offset: int) -> Any:
+        params = {"offset": offset, "limit": PAGE_SIZE}
+        return parse_member_page(client.call("GET", path, params=params, deadline=deadline))
+
+    pages = walk(fetch, lambda page: page["userGroupMemberInfos"], key="userId", what="members")
+    return {member["userId"] for _, new in pages for member in new}
+
+
+def _batch_body(members: Sequence[Member], api_edition: str) -> dict[str, Any]:
+    if api_edition == LEGACY_EDITION:
+        return {"userIds": [member.user_id for member in members]}
+    return {"amendModRoles": [member.to_json(long_id=True) for member in members]}
+
+
+def _sequence(name: str, value: object) -> Sequence[Any]:
+    if isinstance(value, list | tuple):
+        return value
+    raise KooDriveValidationError(
+        f"{name} must be a list, not {type(value).__name__} {value!r}; a template gives a list only with "
+        "render_template_as_native_obj=True"
+    )
+
+
+def _user_id(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, str) and value.strip() and value.isprintable():
+        return value.strip()
+    raise KooDriveValidationError(
+        f"user id {value!r} is not one of KooDrive's: pass text such as '1505084218764547200'"
+    )
+
+
+def _member(entry: object, default_template: int) -> Member:
+    if not isinstance(entry, dict) or "userId" not in entry:
+        raise KooDriveValidationError(
+            f"member {entry!r} is not an object with userId, template and capabilities"
+        )
+    unknown = sorted(set(entry) - {"userId", "template", "capabilities"})
+    if unknown:
+        raise KooDriveValidationError(
+            f"member {entry['userId']!r} has unknown fields: {', '.join(map(str, unknown))}"
+        )
+    template = _template(entry.get("template", default_template))
+    capabilities = entry.get("capabilities")
+    if capabilities is None:
+        capabilities = NEW_MEMBER_CAPABILITIES if template == CUSTOM_TEMPLATE else None
+    elif template != CUSTOM_TEMPLATE:
+        raise KooDriveValidationError(
+            f"member {entry['userId']!r} has capabilities, which go with template {CUSTOM_TEMPLATE} only"
+        )
+    else:
+        _check_capabilities(entry["userId"], capabilities)
+    return Member(_user_id(entry["userId"]), template, capabilities)
+
+
+def _template(value: object) -> int:
+    try:
+        return int(value) if isinstance(value, int | str) and not isinstance(value, bool) else int("")
+    except ValueError:
+        raise KooDriveValidationError(f"template {value!r} is not the id of a permission template") from None
+
+
+def _check_capabilities(user_id: object, capabilities: object) -> None:
+    given = capabilities if isinstance(capabilities, dict) else {}
+    wrong = [name for name in NEW_MEMBER_CAPABILITIES if not isinstance(given.get(name), bool)]
+    if wrong:
+        raise KooDriveValidationError(
+            f"capabilities of member {user_id!r} must be true or false for each of: {', '.join(wrong)}"
+        )

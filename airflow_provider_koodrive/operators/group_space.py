@@ -1,0 +1,198 @@
+"""Operators for KooDrive's group spaces: create one exactly once, list them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, BaseOperator
+
+from airflow_provider_koodrive.exceptions import (
+    KooDriveAuthenticationError,
+    KooDriveConfigError,
+    KooDriveConflictError,
+    KooDriveMembersError,
+    KooDrivePermissionError,
+    KooDriveValidationError,
+)
+from airflow_provider_koodrive.hooks.koodrive import KooDriveHook
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow.providers.common.compat.sdk import Context
+
+# Another try of the task cannot change these.
+FINAL_ERRORS = (
+    KooDriveAuthenticationError,
+    KooDriveConfigError,
+    KooDrivePermissionError,
+    KooDriveValidationError,
+)
+
+
+class _KooDriveOperator(BaseOperator):
+    """What the operators share: the connection's id, the hook, and which errors end the task."""
+
+    ui_color = "#e8f1fb"
+
+    def __init__(self, *, koodrive_conn_id: str = KooDriveHook.default_conn_name, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.koodrive_conn_id = koodrive_conn_id
+
+    @cached_property
+    def hook(self) -> KooDriveHook:
+        """The hook of the connection."""
+        return KooDriveHook(self.koodrive_conn_id)
+
+    def execute(self, context: Context) -> Any:
+        """
+        Run the task.
+
+        :raises AirflowFailException: the configuration, credentials, permissions or values are wrong, so
+            that another try cannot succeed
+        :raises KooDriveError: of the kind that fits; another try may succeed
+        """
+        try:
+            return self._run(context)
+        except FINAL_ERRORS as err:
+            raise AirflowFailException(f"{type(err).__name__}: {err}") from err
+
+    def _run(self, context: Context) -> Any:
+        raise NotImplementedError
+
+
+class CreateGroupSpaceOperator(_KooDriveOperator):
+    """
+    Create a KooDrive group space, exactly one, with its members.
+
+    Sources in KooDrive's documents: "Creating a Group Space", "Adding Group Members in Batches".
+
+    The XCom ``return_value`` is ``{"id", "containerId", "name", "capacity", "created", "failedList"}``:
+    ``id`` is the group id, ``capacity`` is in GB, ``created`` is False where an existing space was
+    taken, ``failedList`` names the user ids that could not be added.
+
+    **What a retry does.** A create has no idempotency key in KooDrive, so each try looks at the calling
+    user's own spaces before it sends anything, and again after a failure that leaves the outcome unknown.
+    With ``if_exists="reuse"`` a retry takes the space of that name and adds the members that it lacks.
+    With ``"fail"`` or ``"skip"`` a space of that name ends the task.
+
+    :param name: name of the space, at most 30 characters (templated); see
+        :func:`airflow_provider_koodrive.naming.group_space_name` for a department's
+    :param user_ids: KooDrive user ids of the members, at most 200; they get the connection's permission
+        template (templated)
+    :param members: members with their own permissions, ``{"userId", "template", "capabilities"}`` each;
+        instead of ``user_ids`` (templated)
+    :param capacity: size in GB; None for KooDrive's default (templated)
+    :param icon_url: picture of the space (templated)
+    :param if_exists: where the calling user already owns a space of that name: ``reuse`` takes it, ``fail``
+        fails the task, ``skip`` skips it (templated)
+    :param fail_on_failed_members: whether the task fails where KooDrive creates the space but cannot add
+        some members; the space is kept and the XCom pushed either way
+    :param koodrive_conn_id: id of the connection (templated)
+    """
+
+    template_fields: Sequence[str] = (
+        "name",
+        "user_ids",
+        "members",
+        "capacity",
+        "icon_url",
+        "if_exists",
+        "koodrive_conn_id",
+    )
+    template_fields_renderers = {"user_ids": "json", "members": "json"}  # noqa: RUF012 - as in BaseOperator
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        user_ids: Sequence[str] | None = None,
+        members: Sequence[Mapping[str, Any]] | None = None,
+        capacity: int | None = None,
+        icon_url: str | None = None,
+        if_exists: str = "reuse",
+        fail_on_failed_members: bool = True,
+        koodrive_conn_id: str = KooDriveHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        # A mapped task is told apart by its space; below Airflow 3 this must be given to partial().
+        kwargs.setdefault("map_index_template", "{{ task.name }}")
+        super().__init__(koodrive_conn_id=koodrive_conn_id, **kwargs)
+        self.name = name
+        self.user_ids = user_ids
+        self.members = members
+        self.capacity = capacity
+        self.icon_url = icon_url
+        self.if_exists = if_exists
+        self.fail_on_failed_members = fail_on_failed_members
+
+    def _run(self, context: Context) -> dict[str, Any]:
+        if self.if_exists not in ("reuse", "fail", "skip"):
+            raise KooDriveValidationError(f"if_exists={self.if_exists!r} is none of 'reuse', 'fail', 'skip'")
+        try:
+            space = self.hook.create_group_space(
+                self.name,
+                user_ids=self.user_ids,
+                members=self.members,
+                capacity=self.capacity,
+                icon_url=self.icon_url,
+                if_exists="reuse" if self.if_exists == "reuse" else "fail",
+            )
+        except KooDriveConflictError as err:
+            if self.if_exists != "skip":
+                raise
+            raise AirflowSkipException(str(err)) from err
+        self.log.info("Group space %r %s", space["name"], "created" if space["created"] else "taken")
+        failed = space["failedList"]
+        if failed and self.fail_on_failed_members:
+            # The task is about to fail, but the space is there and later tasks may want it.
+            context["ti"].xcom_push(key="return_value", value=space)
+            raise KooDriveMembersError(
+                f"group space {space['name']!r} exists, but could not get these members: {', '.join(failed)}",
+                failed=failed,
+            )
+        if failed:
+            self.log.warning("Group space %r lacks %s members: %s", space["name"], len(failed), failed)
+        return space
+
+
+class GroupSpaceListOperator(_KooDriveOperator):
+    """
+    List the enterprise's group spaces; the calling user must be a tenant administrator.
+
+    Source in KooDrive's documents: "Querying the List of Group Spaces in an Enterprise".
+
+    The XCom ``return_value`` is ``{"total", "groupsTotal", "groupsMax", "assignedCapacity", "maxCapacity",
+    "groups"}``, all pages joined, capacities in GB; each key is also an XCom of its own, so that
+    ``list_task.output["groups"]`` can be mapped over.
+
+    :param keyword: part of the name or of the owner's name (templated)
+    :param page_size: spaces for one call, 1 to 100
+    :param max_records: list at most so many spaces; None for all
+    :param koodrive_conn_id: id of the connection (templated)
+    """
+
+    template_fields: Sequence[str] = ("keyword", "koodrive_conn_id")
+
+    def __init__(
+        self,
+        *,
+        keyword: str | None = None,
+        page_size: int = 100,
+        max_records: int | None = None,
+        koodrive_conn_id: str = KooDriveHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        kwargs.setdefault("multiple_outputs", True)
+        super().__init__(koodrive_conn_id=koodrive_conn_id, **kwargs)
+        self.keyword = keyword
+        self.page_size = page_size
+        self.max_records = max_records
+
+    def _run(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
+        listing = self.hook.list_group_spaces(
+            keyword=self.keyword, page_size=self.page_size, max_records=self.max_records
+        )
+        self.log.info("Listed %s of %s group spaces", len(listing["groups"]), listing["total"])
+        return listing
