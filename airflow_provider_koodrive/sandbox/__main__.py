@@ -7,12 +7,13 @@ import ipaddress
 import os
 import shlex
 import signal
+import sqlite3
 import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_koodrive.sandbox.faults import ALIASES, KINDS, OPERATIONS
+from airflow_provider_koodrive.sandbox.faults import ALIASES, KINDS, OPERATION_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="OPERATION:KIND[:NAME=VALUE]...",
         help="something that shall go wrong, such as create:drop_after_commit:times=1 or "
         f"*:error_500_before:probability=0.3; may be repeated. "
-        f"Operations: {', '.join((*OPERATIONS, *ALIASES))}. Kinds: {', '.join(KINDS)}",
+        f"Operations: {', '.join((*OPERATION_NAMES, *ALIASES))}. Kinds: {', '.join(KINDS)}",
     )
     parser.add_argument("--seed", type=int, help="makes the dice of faults repeatable")
     return parser
@@ -123,7 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for fault in options.fault:
             sandbox.faults.add_text(fault)
         sandbox.start()
-    except (ModuleNotFoundError, OSError, ValueError) as err:
+    except (ModuleNotFoundError, OSError, OverflowError, ValueError, sqlite3.Error) as err:
         print(f"The sandbox cannot start: {err}", file=sys.stderr)
         return 1
     try:

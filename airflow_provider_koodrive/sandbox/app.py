@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -11,9 +11,9 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_koodrive.sandbox import auth, clock, directory, members, spaces
+from airflow_provider_koodrive.sandbox import auth, clock
 from airflow_provider_koodrive.sandbox.admin import Admin
-from airflow_provider_koodrive.sandbox.call import Call, Limits
+from airflow_provider_koodrive.sandbox.call import Call
 from airflow_provider_koodrive.sandbox.envelope import (
     CODE_INTERNAL,
     CODE_NOT_FOUND,
@@ -21,7 +21,8 @@ from airflow_provider_koodrive.sandbox.envelope import (
     RefusalError,
     bad_parameters,
 )
-from airflow_provider_koodrive.sandbox.records import CallRecord, Records
+from airflow_provider_koodrive.sandbox.operations import OPERATIONS, PREFIX, Operation
+from airflow_provider_koodrive.sandbox.records import CallRecord
 from airflow_provider_koodrive.sandbox.replies import json_reply, refusal_reply
 from airflow_provider_koodrive.sandbox.strikes import NoAnswer, Struck, spoil
 
@@ -30,41 +31,15 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from airflow_provider_koodrive.sandbox.call import Limits
     from airflow_provider_koodrive.sandbox.faults import Fault, FaultPlan
+    from airflow_provider_koodrive.sandbox.records import Records
     from airflow_provider_koodrive.sandbox.store import Store
 
-PREFIX = "/koodrive/ose/v1"
 MAX_BODY_BYTES = 1024 * 1024
 TRACE_ID_CHARACTERS = 58
 
 log = logging.getLogger(__name__)
-
-
-class Operation(NamedTuple):
-    """An operation of KooDrive's API: its name in records and fault plans, and what answers it."""
-
-    name: str
-    method: str
-    path: str
-    handler: Callable[[Call], dict[str, Any]]
-
-
-OPERATIONS = (
-    Operation("create", "POST", "/space/group", spaces.create),
-    Operation("groupList", "GET", "/space/groupList", spaces.group_list),
-    Operation("teamList", "GET", "/space/teamList", spaces.team_list),
-    Operation("dismiss", "DELETE", "/space/group/{groupId}", spaces.dismiss),
-    Operation("space", "GET", "/space/container/{containerId}", spaces.query_space),
-    Operation("space", "GET", "/space/{ownerId}", spaces.query_space),
-    Operation("departmentList", "GET", "/departmentList", directory.department_list),
-    Operation("userList", "GET", "/userList", directory.user_list),
-    Operation("user", "GET", "/users/{userId}", directory.user),
-    Operation("members", "GET", "/usergroups/{groupId}/members", members.list_members),
-    Operation("batchAdd", "POST", "/usergroups/{groupId}/members/batchAdd", members.batch_add),
-    Operation("batchDelete", "POST", "/usergroups/{groupId}/members/batchDelete", members.batch_delete),
-    Operation("sessionAuth", "GET", "/session/auth", directory.session_auth),
-    Operation("quotaUsed", "GET", "/service/quotaUsed", directory.quota_used),
-)
 
 
 class Service:
@@ -84,6 +59,7 @@ class Service:
         dialect: Dialect,
         limits: Limits,
         faults: FaultPlan,
+        records: Records,
     ) -> None:
         self.store = store
         self.app_id = app_id
@@ -91,7 +67,7 @@ class Service:
         self.dialect = dialect
         self.limits = limits
         self.faults = faults
-        self.records = Records()
+        self.records = records
 
     async def take(self, operation: Operation, request: Request) -> Response:
         """Answer one call, or let a fault do so."""

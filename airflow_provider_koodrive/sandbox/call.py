@@ -25,12 +25,10 @@ class Limits:
 
     :param groups_max: most group spaces
     :param max_capacity: what all group spaces together may hold, in GB
-    :param default_capacity: size of a group space that is created without one, in GB
     """
 
     groups_max: int = 500
     max_capacity: int = 2048
-    default_capacity: int = 10
 
 
 @dataclass

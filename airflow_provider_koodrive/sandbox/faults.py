@@ -18,25 +18,13 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from airflow_provider_koodrive.sandbox.operations import OPERATIONS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-OPERATIONS = (
-    "create",
-    "groupList",
-    "teamList",
-    "dismiss",
-    "space",
-    "departmentList",
-    "userList",
-    "user",
-    "members",
-    "batchAdd",
-    "batchDelete",
-    "sessionAuth",
-    "quotaUsed",
-)
-ALIASES = {"*": OPERATIONS, "list": ("groupList", "teamList")}
+OPERATION_NAMES = tuple(dict.fromkeys(operation.name for operation in OPERATIONS))
+ALIASES = {"*": OPERATION_NAMES, "list": ("groupList", "teamList")}
 
 
 class Kind(NamedTuple):
@@ -53,7 +41,7 @@ class Kind(NamedTuple):
     summary: str
     committed: bool
     options: Mapping[str, Any] = {}
-    operations: tuple[str, ...] = OPERATIONS
+    operations: tuple[str, ...] = OPERATION_NAMES
     replaces_answer: bool = True
 
 
@@ -234,9 +222,9 @@ class FaultPlan:
         :param options: the kind's options
         :raises ValueError: there is no such operation, kind or option, or a number is out of bounds
         """
-        if operation not in OPERATIONS and operation not in ALIASES:
+        if operation not in OPERATION_NAMES and operation not in ALIASES:
             raise ValueError(
-                f"no such operation: {operation}; there are {', '.join((*OPERATIONS, *ALIASES))}"
+                f"no such operation: {operation}; there are {', '.join((*OPERATION_NAMES, *ALIASES))}"
             )
         if kind not in KINDS:
             raise ValueError(f"no such fault: {kind}; there are {', '.join(KINDS)}")

@@ -95,13 +95,12 @@ def _are_capabilities(value: object) -> bool:
     )
 
 
-def add_members(call: Call, space_id: str, wanted: list[WantedMember]) -> list[str]:
+def add_members(call: Call, space_id: str, owner_id: str, wanted: list[WantedMember]) -> list[str]:
     """
-    Make users members of a space; a member stays one, with the permissions given now.
+    Make users members of a space; a member stays one, with the permissions given now, and the owner owner.
 
     :return: ids of the users that could not be added
     """
-    owner_id = call.store.space(space_id=space_id)["creator"]  # type: ignore[index]
     failed: list[str] = []
     for member in wanted:
         if member.user_id == owner_id:
@@ -157,7 +156,7 @@ def batch_add(call: Call) -> dict[str, Any]:
         present = {row["user_id"] for row in call.store.members(space["id"])} - {space["creator"]}
         if len(present | {member.user_id for member in wanted}) > MAX_MEMBERS:
             raise bad_parameters(f"A group space has at most {MAX_MEMBERS} members.")
-        failed = add_members(call, space["id"], wanted)
+        failed = add_members(call, space["id"], space["creator"], wanted)
     return _batch_answer(call, wanted, failed)
 
 

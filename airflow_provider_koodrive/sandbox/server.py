@@ -15,6 +15,7 @@ from airflow_provider_koodrive.sandbox.call import Limits
 from airflow_provider_koodrive.sandbox.clock import iso_milliseconds
 from airflow_provider_koodrive.sandbox.envelope import CreateId, Dialect, Edition
 from airflow_provider_koodrive.sandbox.faults import FaultPlan
+from airflow_provider_koodrive.sandbox.records import Records
 from airflow_provider_koodrive.sandbox.seed import fill, read_departments
 from airflow_provider_koodrive.sandbox.store import Store
 
@@ -86,6 +87,7 @@ class Sandbox:
         self._limits = Limits(groups_max, max_capacity)
         self.faults = FaultPlan(seed)
         """What shall go wrong; may be changed at any time."""
+        self._records = Records()
         self._credentials = {"app_id": app_id, "app_secret": app_secret}
         self._directory: tempfile.TemporaryDirectory[str] | None = None
         self._store: Store | None = None
@@ -99,22 +101,20 @@ class Sandbox:
         """
         if self._running is not None:
             raise RuntimeError("this sandbox runs already")
-        if self._database is None:
-            self._directory = tempfile.TemporaryDirectory(prefix="koodrive-sandbox-")
-        path = self._database or Path(self._directory.name) / "koodrive.db"  # type: ignore[union-attr]
-        self._store = Store(path)
+        self._store = Store(self._database or self._new_database())
         try:
             departments = None if self._departments is None else list(self._departments)
             fill(self._store, users=self._users, departments=departments, **self._credentials)
-            self._service = Service(
+            service = Service(
                 self._store,
                 app_id=self.app_id,
                 app_secret=self.app_secret,
                 dialect=self._dialect,
                 limits=self._limits,
                 faults=self.faults,
+                records=self._records,
             )
-            self._running = _Running(self._service, self._host, self._port)
+            self._running = _Running(service, self._host, self._port)
         except BaseException:
             self._close()
             raise
@@ -126,6 +126,10 @@ class Sandbox:
             self._running.stop()
             self._running = None
             self._close()
+
+    def _new_database(self) -> Path:
+        self._directory = tempfile.TemporaryDirectory(prefix="koodrive-sandbox-")
+        return Path(self._directory.name) / "koodrive.db"
 
     def _close(self) -> None:
         if self._store is not None:
@@ -146,7 +150,7 @@ class Sandbox:
     @property
     def port(self) -> int:
         """The port it listens on."""
-        return self._on().port
+        return self._require_running().port
 
     @property
     def url(self) -> str:
@@ -172,13 +176,12 @@ class Sandbox:
     @property
     def user_ids(self) -> list[str]:
         """KooDrive's ids of all users, the tenant administrator first."""
-        return [row["id"] for row in self._database_on().users(department_id=None, direct=False)]
+        return [row["id"] for row in self._require_store().users(department_id=None, direct=False)]
 
     @property
     def calls(self) -> list[CallRecord]:
         """The calls it has taken, in the order of their answers; the last 100,000."""
-        self._on()
-        return self._service.records.all()
+        return self._records.all()
 
     def refuse_connections(self, seconds: float) -> None:
         """
@@ -186,7 +189,7 @@ class Sandbox:
 
         :param seconds: after how many seconds to open it again
         """
-        self._on().refuse(seconds)
+        self._require_running().refuse(seconds)
 
     def issue_token(self, user_id: str | None = None, *, lifetime: float = TOKEN_SECONDS) -> str:
         """
@@ -195,11 +198,13 @@ class Sandbox:
         :param user_id: KooDrive's id of its user, None for the tenant administrator
         :param lifetime: how long it lives without a call, in seconds; each call makes that 20 minutes anew
         """
-        return self._database_on().add_token(user_id or self.admin_user_id, expires_at=clock.now() + lifetime)
+        return self._require_store().add_token(
+            user_id or self.admin_user_id, expires_at=clock.now() + lifetime
+        )
 
     def spaces(self) -> list[dict[str, Any]]:
         """Read all group spaces out of the database, with the ids of their members, owner included."""
-        store = self._database_on()
+        store = self._require_store()
         return [
             {
                 "id": row["id"],
@@ -227,18 +232,18 @@ class Sandbox:
         extra = {"user_id": user_id or self.admin_user_id}
         return json.dumps({**connection, "login": self.app_id, "password": self.app_secret, "extra": extra})
 
-    def _on(self) -> _Running:
+    def _require_running(self) -> _Running:
         if self._running is None:
             raise RuntimeError("this sandbox does not run")
         return self._running
 
-    def _database_on(self) -> Store:
+    def _require_store(self) -> Store:
         if self._store is None:
             raise RuntimeError("this sandbox does not run")
         return self._store
 
     def _setting(self, key: str) -> str:
-        return self._database_on().setting(key) or ""
+        return self._require_store().setting(key) or ""
 
 
 class _Running:

@@ -19,7 +19,10 @@ from airflow_provider_koodrive.sandbox.seed import TENANT_ID
 from airflow_provider_koodrive.sandbox.store import DuplicateNameError, Row
 
 if TYPE_CHECKING:
-    from airflow_provider_koodrive.sandbox.call import Call, Limits
+    from airflow_provider_koodrive.sandbox.call import Call
+
+DEFAULT_CAPACITY = 10
+"""Size of a group space that is created without one, in GB; KooDrive user guide."""
 
 _GROUP_SPACE_TYPE = "2"
 
@@ -27,7 +30,7 @@ _GROUP_SPACE_TYPE = "2"
 def create(call: Call) -> dict[str, Any]:
     """``POST /space/group`` (CreateGroupSpace)."""
     body = call.json()
-    name, capacity, icon_url = _creation(body, call.limits)
+    name, capacity, icon_url = _creation(body)
     wanted = wanted_members(body, field="addGroupUsers", need_template=True)
     if wanted is None and call.dialect.edition == "2025-03":
         raise bad_parameters("addGroupUsers is mandatory.")
@@ -46,15 +49,16 @@ def create(call: Call) -> dict[str, Any]:
             )
         except DuplicateNameError as err:
             raise RefusalError(CODE_DUPLICATE_NAME, f"Duplicate name: {name}") from err
-        failed = add_members(call, space["id"], wanted or [])
+        failed = add_members(call, space["id"], call.user_id, wanted or [])
     call.committed = True
     answered_id = {"group": space["id"], "container": space["container_id"]}.get(call.dialect.create_id)
     return {"failedList": failed, **({} if answered_id is None else {"id": answered_id})}
 
 
-def _creation(body: dict[str, Any], limits: Limits) -> tuple[str, int, str]:
-    name, icon_url = body.get("name"), body.get("iconUrl") or ""
-    capacity = body.get("capacity", limits.default_capacity)
+def _creation(body: dict[str, Any]) -> tuple[str, int, str]:
+    given = {key: value for key, value in body.items() if value is not None}
+    name, icon_url = given.get("name"), given.get("iconUrl", "")
+    capacity = given.get("capacity", DEFAULT_CAPACITY)
     if not isinstance(name, str) or not isinstance(icon_url, str):
         raise bad_parameters("name and iconUrl must be strings.")
     if (rule := names.broken_rule(name)) is not None:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from airflow_provider_koodrive.sandbox import clock
 from airflow_provider_koodrive.sandbox.envelope import CODE_INTERNAL, CODE_THROTTLED, RefusalError
 from airflow_provider_koodrive.sandbox.replies import refusal_reply, reply
+from airflow_provider_koodrive.sandbox.wire import cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +53,7 @@ class NoAnswer(Response):
             return
         if self._refuse_for:
             scope["state"]["listener"].refuse(self._refuse_for)
-        scope["state"]["transport"].abort()
+        cut(scope["state"]["transport"])
         # Else uvicorn takes the missing answer for a mistake.
         await client_leaves(receive, None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from typing import TYPE_CHECKING, Any, cast
 
@@ -61,7 +62,7 @@ class Listener:
         return int(self._address[1])
 
     async def open(self) -> None:
-        """Begin to listen."""
+        """Begin to accept connections."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             lambda: _Connection(self._config, self._state, {"listener": self}),
@@ -75,7 +76,7 @@ class Listener:
             self._close()
             for connection in self._connections():
                 if connection.idle:
-                    connection.transport.abort()
+                    cut(connection.transport)
             self._reopening = asyncio.create_task(self._reopen(seconds))
 
     async def _reopen(self, seconds: float) -> None:
@@ -96,12 +97,14 @@ class Listener:
             self._reopening.cancel()
         self._close()
         for connection in self._connections():
-            connection.transport.abort()
+            cut(connection.transport)
         if self._state.tasks:
             await asyncio.wait(list(self._state.tasks))
 
     def _close(self) -> None:
         if self._server is not None:
+            # A process that was forked meanwhile holds a copy, which would go on listening.
+            _silence(self._sock)
             self._server.close()
             self._server = None
 
@@ -109,14 +112,26 @@ class Listener:
         return [cast("_Connection", connection) for connection in self._state.connections]
 
 
+def cut(transport: asyncio.Transport) -> None:
+    """Cut a connection, also where a process that was forked meanwhile holds a copy of it."""
+    _silence(transport.get_extra_info("socket"))
+    transport.abort()
+
+
+def _silence(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
+
+
 def bind(host: str, port: int) -> socket.socket:
-    """Bind a socket here and now, so that a port that is taken is the caller's error."""
+    """Listen here and now, so that a port that is taken is the caller's error."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio spares small packets their delay only on sockets that name the protocol.
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((host, port))
+        sock.listen(BACKLOG)
     except BaseException:
         sock.close()
         raise
