@@ -156,3 +156,12 @@ class KooDriveMembersError(KooDriveError):
     def __init__(self, message: str, *, failed: Sequence[str], **details: Any) -> None:
         super().__init__(message, **details)
         self.failed = list(failed)
+
+
+FINAL_ERRORS = (
+    KooDriveAuthenticationError,
+    KooDriveConfigError,
+    KooDrivePermissionError,
+    KooDriveValidationError,
+)
+"""Errors that another try of the task cannot change."""

@@ -9,7 +9,7 @@ leaves its outcome unknown; a create is sent again only after a look that succee
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pendulum
@@ -71,16 +71,16 @@ class Intent:
 
 
 class CreateJournal(Protocol):
-    """Remembers across processes what was sent; the operator keeps one in Airflow's task state store."""
+    """Remembers across processes what was sent, as plain JSON; the operator keeps it in Airflow."""
 
-    def read(self) -> Intent | None:
-        """Return what an earlier try noted."""
+    def read(self) -> dict[str, Any] | None:
+        """Return what an earlier try noted last, None where there is nothing."""
 
-    def note(self, intent: Intent) -> None:
-        """Note what is about to be sent, or what came of it."""
+    def note(self, intent: dict[str, Any]) -> None:
+        """Note what is about to be sent, or what came of it; see :class:`Intent`."""
 
     def forget(self) -> None:
-        """Note that nothing that was sent is open any more."""
+        """Forget what was noted: KooDrive refused it, so nothing is open."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,8 @@ class Creation:
         self._journal = journal
         self._deadline = spaces.client.deadline()
         self._trace_id = new_trace_id()
-        self._earlier = journal.read() if journal else None
+        earlier = journal.read() if journal else None
+        self._earlier = Intent(**earlier) if earlier else None
         self._intent: Intent | None = None
         self._unknown: KooDriveError | None = None
         self._refusal: KooDriveError | None = None
@@ -263,7 +264,7 @@ class Creation:
         last = now.add(seconds=self._client.longest_attempt + CLOCK_TOLERANCE_SECONDS)
         self._intent = Intent(self._name, first, str(last), self._trace_id, space_id)
         if self._journal:
-            self._journal.note(self._intent)
+            self._journal.note(asdict(self._intent))
 
 
 def _moment(text: str) -> pendulum.DateTime:

@@ -8,27 +8,18 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, BaseOperator
 
 from airflow_provider_koodrive.exceptions import (
-    KooDriveAuthenticationError,
-    KooDriveConfigError,
+    FINAL_ERRORS,
     KooDriveConflictError,
     KooDriveMembersError,
-    KooDrivePermissionError,
     KooDriveValidationError,
 )
 from airflow_provider_koodrive.hooks.koodrive import KooDriveHook
+from airflow_provider_koodrive.operators.journal import TaskStateJournal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow.providers.common.compat.sdk import Context
-
-# Another try of the task cannot change these.
-FINAL_ERRORS = (
-    KooDriveAuthenticationError,
-    KooDriveConfigError,
-    KooDrivePermissionError,
-    KooDriveValidationError,
-)
 
 
 class _KooDriveOperator(BaseOperator):
@@ -74,8 +65,17 @@ class CreateGroupSpaceOperator(_KooDriveOperator):
 
     **What a retry does.** A create has no idempotency key in KooDrive, so each try looks at the calling
     user's own spaces before it sends anything, and again after a failure that leaves the outcome unknown.
-    With ``if_exists="reuse"`` a retry takes the space of that name and adds the members that it lacks.
-    With ``"fail"`` or ``"skip"`` a space of that name ends the task.
+
+    - ``if_exists="reuse"``: a retry takes the space of that name, whoever of the calling user's runs made
+      it, and adds the members that it lacks. Safe on every Airflow, also after a worker's death.
+    - ``"fail"`` and ``"skip"`` on Airflow 3.3 and later: the task notes in its task state store what it is
+      about to send. A retry takes a space that its own earlier try created, known by its id or, where the
+      worker died before the answer came, by a creation time between sending and the end of the time-outs.
+      Any other space of that name fails or skips the task.
+    - ``"fail"`` and ``"skip"`` below Airflow 3.3: a retry cannot know its own space. Where an earlier try
+      died after KooDrive created it, the retry fails or skips, and nothing is created twice.
+
+    Errors of configuration, authentication, permission and validation are not retried.
 
     :param name: name of the space, at most 30 characters (templated); see
         :func:`airflow_provider_koodrive.naming.group_space_name` for a department's
@@ -138,6 +138,7 @@ class CreateGroupSpaceOperator(_KooDriveOperator):
                 capacity=self.capacity,
                 icon_url=self.icon_url,
                 if_exists="reuse" if self.if_exists == "reuse" else "fail",
+                journal=TaskStateJournal.of(context),
             )
         except KooDriveConflictError as err:
             if self.if_exists != "skip":
