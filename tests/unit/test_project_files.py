@@ -1,0 +1,64 @@
+"""The files around the package: what is pinned, and what goes into the wheel."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import zipfile
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+PROJECT = Path(__file__).resolve().parents[2]
+DISTRIBUTION = "airflow-provider-koodrive"
+
+
+@pytest.fixture(scope="module")
+def pins() -> list[list[str]]:
+    return [
+        line.split("==") for line in (PROJECT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    ]
+
+
+class TestConstraints:
+    def test_each_line_is_a_name_and_a_version(self) -> None:
+        lines = (PROJECT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+        assert lines
+        assert [line for line in lines if not re.fullmatch(r"[a-z0-9-]+==[0-9][0-9A-Za-z.+!]*", line)] == []
+
+    def test_names_are_canonical_sorted_and_unique(self, pins: list[list[str]]) -> None:
+        names = [name for name, _ in pins]
+        assert names == sorted({canonicalize_name(name) for name in names})
+
+    @pytest.mark.parametrize(
+        "requirement", [Requirement(text) for text in metadata.requires(DISTRIBUTION) or ()], ids=str
+    )
+    def test_holds_what_the_package_asks_for(self, pins: list[list[str]], requirement: Requirement) -> None:
+        versions = dict(pins)
+        assert requirement.specifier.contains(versions[canonicalize_name(requirement.name)])
+
+
+@pytest.mark.parametrize("file", ["Makefile", "constraints.txt", ".ci/run"])
+def test_no_address_is_written_down(file: str) -> None:
+    assert "://" not in (PROJECT / file).read_text(encoding="utf-8")
+
+
+def test_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
+    subprocess.run(command, cwd=PROJECT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        files = archive.namelist()
+    package, information = (
+        "airflow_provider_koodrive",
+        f"airflow_provider_koodrive-{metadata.version(DISTRIBUTION)}.dist-info",
+    )
+    assert {path.split("/")[0] for path in files} == {package, information}
+    assert {f"{package}/get_provider_info.py", f"{package}/sandbox/pytest_plugin.py"} <= set(files)
+    assert [path for path in files if path.startswith(package + "/") and not path.endswith(".py")] == [
+        f"{package}/py.typed"
+    ]
