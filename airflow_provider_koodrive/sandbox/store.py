@@ -149,8 +149,10 @@ class Store:
         return token
 
     def use_token(self, token: str, *, now: float, lifetime: float) -> str | None:
+        """Let a token live on, if it lives; the id of its user, or None."""
         found = self._row(
-            "UPDATE tokens SET expires_at = ? WHERE digest = ? AND expires_at > ? RETURNING user_id",
+            "UPDATE tokens SET expires_at = max(expires_at, ?) WHERE digest = ? AND expires_at > ?"
+            " RETURNING user_id",
             [now + lifetime, _digest(token), now],
         )
         return None if found is None else str(found["user_id"])

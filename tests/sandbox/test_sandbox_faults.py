@@ -1,0 +1,362 @@
+"""Faults: what goes over the wire, and whether the call has done its work."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from email.utils import parsedate_to_datetime
+from http.client import HTTPConnection
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from sandbox_calls import PREFIX, Caller, refusal, x_date
+
+from airflow_provider_koodrive.sandbox.faults import KINDS, FaultPlan, Hit
+from airflow_provider_koodrive.sandbox.server import Sandbox
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def names(sandbox: Sandbox) -> list[str]:
+    return [space["name"] for space in sandbox.spaces()]
+
+
+def struck(caller: Caller, kind: str, **options: Any) -> requests.Response:
+    """Send one create that a fault strikes."""
+    caller.sandbox.faults.add("create", kind, times=1, **options)
+    return caller.create("Finance")
+
+
+class TestEveryKind:
+    """What holds for each kind, whatever it does."""
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_strikes_as_often_as_told_and_does_the_work_it_says(self, admin: Caller, kind: str) -> None:
+        sandbox = admin.sandbox
+        short = {"seconds": 0.05} if KINDS[kind].options.get("seconds", 0) > 0 else {}
+        try:
+            struck(admin, kind, **short)
+        except requests.ConnectionError:
+            assert sandbox.calls[-1].status is None
+        assert names(sandbox) == (["Finance"] if KINDS[kind].committed else [])
+        assert sandbox.calls[-1].committed is KINDS[kind].committed
+        assert sandbox.calls[-1].faults == (kind,)
+        assert sandbox.faults.hits == [Hit("create", kind, None)]
+        again = until_answered(lambda: admin.create("Sales"))
+        assert again.status_code == 200
+        assert sandbox.calls[-1].faults == ()
+
+    @pytest.mark.parametrize("kind", ["gateway_html", "error_200"])
+    def test_may_do_the_work_first(self, admin: Caller, kind: str) -> None:
+        struck(admin, kind, committed=True)
+        assert names(admin.sandbox) == ["Finance"]
+
+
+def until_answered(call: Any) -> requests.Response:
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            return call()  # type: ignore[no-any-return]
+        except requests.ConnectionError:
+            assert time.monotonic() < deadline, "the port never opened again"
+
+
+class TestConnection:
+    @pytest.mark.parametrize("kind", ["drop_before_commit", "drop_after_commit"])
+    def test_is_dropped_without_a_byte(self, admin: Caller, kind: str) -> None:
+        with pytest.raises(requests.ConnectionError, match=r"without response|reset"):
+            struck(admin, kind)
+
+    @pytest.mark.parametrize("kind", ["hang_before_commit", "hang_after_commit"])
+    def test_hangs_until_the_client_goes(self, admin: Caller, kind: str) -> None:
+        admin.sandbox.faults.add("create", kind, times=1)
+        with pytest.raises(requests.ReadTimeout):
+            admin.send("POST", "/space/group", {"name": "Finance", "addGroupUsers": []}, timeout=0.2)
+        assert admin.create("Sales").status_code == 200
+
+    def test_hangs_no_longer_than_told(self, admin: Caller) -> None:
+        with pytest.raises(requests.ConnectionError, match=r"without response|reset"):
+            struck(admin, "hang_before_commit", seconds=0.05)
+
+    def test_is_refused_after_the_fault(self, admin: Caller) -> None:
+        with pytest.raises(requests.ConnectionError):
+            struck(admin, "refuse_connection", seconds=60)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", admin.sandbox.port), timeout=5)
+
+    def test_is_refused_on_demand_for_a_while(self, admin: Caller) -> None:
+        assert admin.create("Finance").status_code == 200
+        port = admin.sandbox.port
+        admin.sandbox.refuse_connections(0.3)
+        admin.sandbox.refuse_connections(600)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port), timeout=5)
+        with pytest.raises(requests.ConnectionError, match="refused"):
+            admin.create("Sales")
+        assert until_answered(lambda: admin.create("Sales")).status_code == 200
+        assert admin.sandbox.port == port
+
+    def test_is_refused_until_the_port_is_free_again(self, admin: Caller) -> None:
+        port = admin.sandbox.port
+        admin.sandbox.refuse_connections(0.1)
+        with socket.socket() as squatter:
+            squatter.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            squatter.bind(("127.0.0.1", port))
+            squatter.listen()
+            squatter.settimeout(0.4)
+            with pytest.raises(TimeoutError):
+                squatter.accept()
+        assert until_answered(lambda: admin.create("Sales")).status_code == 200
+
+
+class TestAnswer:
+    @pytest.mark.parametrize("kind", ["error_500_before", "error_500_after_commit"])
+    def test_is_an_internal_error(self, admin: Caller, kind: str) -> None:
+        assert refusal(struck(admin, kind)) == (500, 13000201)
+
+    @pytest.mark.parametrize(
+        ("kind", "expected"),
+        [("error_503_retry_after", (503, 13000201)), ("throttle_429", (429, "APIGW.0308"))],
+    )
+    def test_says_when_to_come_again(self, admin: Caller, kind: str, expected: tuple[int, object]) -> None:
+        answer = struck(admin, kind, seconds=7)
+        assert refusal(answer) == expected
+        assert answer.headers["Retry-After"] == "7"
+        answer = struck(admin, kind, seconds=7, date=True)
+        wait = parsedate_to_datetime(answer.headers["Retry-After"]) - parsedate_to_datetime(
+            answer.headers["Date"]
+        )
+        assert wait.total_seconds() == 7
+
+    def test_is_a_gateways_page(self, admin: Caller) -> None:
+        answer = struck(admin, "gateway_html")
+        assert (answer.status_code, answer.headers["Content-Type"]) == (502, "text/html; charset=utf-8")
+        assert "<title>502 Bad Gateway</title>" in answer.text
+        assert struck(admin, "gateway_html", status=504).status_code == 504
+
+    def test_is_cut_in_half(self, admin: Caller) -> None:
+        answer = struck(admin, "truncated_json")
+        assert answer.status_code == 200
+        assert int(answer.headers["Content-Length"]) == len(answer.content) > 0
+        with pytest.raises(requests.JSONDecodeError):
+            answer.json()
+
+    @pytest.mark.parametrize(("options", "expected"), [({}, []), ({"body": '"ok"'}, "ok")])
+    def test_is_json_of_another_type(self, admin: Caller, options: dict[str, str], expected: object) -> None:
+        assert struck(admin, "wrong_type_json", **options).json() == expected
+
+    def test_is_an_error_with_status_200(self, admin: Caller) -> None:
+        assert refusal(struck(admin, "error_200")) == (200, 13000201)
+        assert refusal(struck(admin, "error_200", code=13000301)) == (200, 13000301)
+
+    def test_points_elsewhere(self, admin: Caller) -> None:
+        answer = struck(admin, "redirect", location="http://127.0.0.1:1/x")
+        assert (answer.status_code, answer.headers["Location"]) == (302, "http://127.0.0.1:1/x")
+
+    def test_trickles_in(self, admin: Caller) -> None:
+        admin.sandbox.faults.add("quotaUsed", "slow_body", seconds=0.4)
+        with contextlib.closing(HTTPConnection("127.0.0.1", admin.sandbox.port, timeout=10)) as connection:
+            headers = {"Authorization": str(admin.session.headers["Authorization"])}
+            connection.request("GET", f"{PREFIX}/service/quotaUsed", headers=headers)
+            answer = connection.getresponse()
+            pieces = list(iter(lambda: answer.read1(8192), b""))
+        assert len(pieces) > 5
+        assert len(b"".join(pieces)) == int(answer.headers["Content-Length"])
+
+    def test_trickles_no_more_when_the_client_has_gone(self, admin: Caller) -> None:
+        admin.sandbox.faults.add("create", "slow_body", times=1, seconds=600)
+        answer = admin.send("POST", "/space/group", {"name": "Finance", "addGroupUsers": []}, stream=True)
+        answer.close()
+        assert names(admin.sandbox) == ["Finance"]
+
+
+class TestHandling:
+    def test_can_take_the_token_for_expired(self, admin: Caller) -> None:
+        assert refusal(struck(admin, "expired_token")) == (401, "APIGW.0301")
+
+    def test_can_take_the_signature_for_expired(self, admin: Caller) -> None:
+        admin.session.headers["Authorization"] = "HMAC-SHA256 AppId=x"
+        assert refusal(struck(admin, "expired_token")) == (401, "APIGW.0303")
+
+    @pytest.mark.parametrize("seconds", [-3600, 3600])
+    def test_can_have_another_time(self, admin: Caller, seconds: int) -> None:
+        answer = struck(admin, "clock_skew", seconds=seconds)
+        shown = parsedate_to_datetime(answer.headers["Date"]).strftime("%Y%m%dT%H%M%SZ")
+        assert x_date(seconds - 30) < shown < x_date(seconds + 30)
+        assert admin.names() == (["Finance"] if answer.status_code == 200 else [])
+
+    def test_can_fail_members(self, admin: Caller, koodrive_sandbox: Sandbox) -> None:
+        first, second, third = koodrive_sandbox.user_ids[1:4]
+        koodrive_sandbox.faults.add("*", "member_failures", count=2)
+        wanted = [{"userId": user_id, "template": -1} for user_id in (first, second, third)]
+        created = admin.create("Finance", addGroupUsers=wanted).json()
+        assert created["failedList"] == [first, second]
+        path = f"/usergroups/{created['id']}/members"
+        added = admin.send("POST", f"{path}/batchAdd", {"userIds": [first, second]}).json()
+        assert (added["status"], added["failedList"]) == (2, [first, second])
+        removed = admin.send("POST", f"{path}/batchDelete", {"userIds": [third]}).json()
+        assert (removed["status"], removed["failedList"]) == (2, [third])
+        assert koodrive_sandbox.spaces()[0]["members"] == [admin.user_id, third]
+
+    def test_can_hide_a_new_space_from_lists_for_a_while(self, admin: Caller) -> None:
+        created = struck(admin, "stale_list", seconds=0.5).json()
+        assert admin.names() == admin.names("teamList") == []
+        assert admin.send("GET", f"/space/{created['id']}", query={"type": 2}).status_code == 200
+        assert refusal(admin.create("Finance")) == (400, 13000405)
+        deadline = time.monotonic() + 10
+        while admin.names() != ["Finance"]:
+            assert time.monotonic() < deadline
+        assert admin.names("teamList") == ["Finance"]
+
+
+class TestPlan:
+    def test_aims_at_operations(self, admin: Caller) -> None:
+        admin.sandbox.faults.add("list", "error_500_before")
+        assert admin.create("Finance").status_code == 200
+        for which in ("groupList", "teamList"):
+            answer = admin.send("GET", f"/space/{which}", query={"offset": 0, "limit": 1})
+            assert answer.status_code == 500
+        admin.sandbox.faults.clear()
+        assert admin.names() == ["Finance"]
+        assert [hit.operation for hit in admin.sandbox.faults.hits] == ["groupList", "teamList"]
+
+    def test_strikes_every_operation(self, admin: Caller) -> None:
+        admin.sandbox.faults.add("*", "error_500_before")
+        assert admin.send("GET", "/session/auth").status_code == 500
+        assert admin.create("Finance").status_code == 500
+
+    def test_the_first_that_takes_the_answer_wins_and_others_come_on_top(self, admin: Caller) -> None:
+        plan = admin.sandbox.faults
+        plan.add("create", "error_500_after_commit", times=1)
+        plan.add("create", "gateway_html", times=1)
+        plan.add("create", "stale_list", times=1, seconds=60)
+        assert admin.create("Finance").status_code == 500
+        assert admin.names() == []
+        assert admin.sandbox.calls[0].faults == ("error_500_after_commit", "stale_list")
+        assert admin.create("Sales").status_code == 502
+
+    def test_keeps_the_trace_id(self, admin: Caller) -> None:
+        admin.sandbox.faults.add("*", "error_500_before")
+        admin.send("GET", "/session/auth", headers={"X-Traceid": "t" * 58})
+        assert admin.sandbox.faults.hits == [Hit("sessionAuth", "error_500_before", "t" * 58)]
+
+    @pytest.mark.parametrize("how", ["fault", "plan"])
+    def test_dice_with_a_seed_fall_the_same(self, how: str) -> None:
+        def strikes() -> list[bool]:
+            plan = FaultPlan(7 if how == "plan" else None)
+            plan.add("*", "error_500_before", probability=0.3, seed=7 if how == "fault" else None)
+            return [bool(plan.draw("create", None)) for _ in range(200)]
+
+        assert strikes() == strikes()
+        assert 30 < sum(strikes()) < 90
+
+    @pytest.mark.parametrize(
+        ("arguments", "options", "message"),
+        [
+            (("delete", "error_500_before"), {}, "no such operation: delete"),
+            (("create", "error_501"), {}, "no such fault: error_501"),
+            (("create", "drop_after_commit"), {"seconds": 1}, "takes no seconds; it takes none"),
+            (("create", "slow_body"), {"second": 1}, "takes no second; it takes seconds"),
+            (("create", "slow_body"), {"probability": 1.1}, "probability must be"),
+            (("create", "slow_body"), {"times": 0}, "times at least 1"),
+        ],
+    )
+    def test_refuses(self, arguments: tuple[str, str], options: dict[str, Any], message: str) -> None:
+        with pytest.raises(ValueError, match=message):
+            FaultPlan().add(*arguments, **options)
+
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("create:drop_after_commit", {"operation": "create", "kind": "drop_after_commit", "times": None}),
+            ("*:error_500_before:probability=0.3:times=2", {"probability": 0.3, "times": 2}),
+            ("list:throttle_429:seconds=3:date=true", {"seconds": 3.0, "date": True}),
+            ("create:gateway_html:status=504:committed=false", {"status": 504, "committed": False}),
+            ("create:redirect:location=http://a:80/b:times=1", {"location": "http://a:80/b", "times": 1}),
+        ],
+    )
+    def test_reads_text(self, text: str, expected: dict[str, Any]) -> None:
+        plan = FaultPlan()
+        plan.add_text(text)
+        (fault,) = plan.as_dicts()
+        assert expected.items() <= fault.items()
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "create",
+            "create:nonsense",
+            "create:slow_body:seconds=x",
+            "create:gateway_html:committed=1",
+            "a:b:c=d",
+            "",
+        ],
+    )
+    def test_refuses_text(self, text: str) -> None:
+        with pytest.raises(ValueError, match=r"\w"):
+            FaultPlan().add_text(text)
+
+
+class TestAdminSurface:
+    @pytest.fixture
+    def call(self, koodrive_sandbox: Sandbox) -> Any:
+        headers = {"Authorization": f"Bearer {koodrive_sandbox.app_secret}"}
+
+        def call(method: str, path: str, body: object = None, **options: Any) -> requests.Response:
+            url = f"{koodrive_sandbox.url}/sandbox/{path}"
+            return requests.request(method, url, json=body, timeout=10, **{"headers": headers, **options})
+
+        return call
+
+    def test_shows_calls_without_secrets(self, call: Any, admin: Caller) -> None:
+        admin.create("Finance")
+        admin.names(keyWord="x")
+        shown = call("GET", "calls").json()
+        assert shown["counts"] == {"create": 1, "groupList": 1}
+        assert [record["operation"] for record in shown["calls"]] == ["create", "groupList"]
+        assert shown["calls"][1]["query"]["keyWord"] == "x"
+        assert admin.session.headers["Authorization"].partition("+")[2] not in str(shown)
+
+    def test_changes_the_fault_plan(self, call: Any, admin: Caller) -> None:
+        added = call("POST", "faults", {"operation": "create", "kind": "error_500_before", "times": 1}).json()
+        assert added["faults"][0]["kind"] == "error_500_before"
+        assert admin.create("Finance").status_code == 500
+        assert call("GET", "faults").json()["hits"] == [
+            {"operation": "create", "kind": "error_500_before", "trace_id": None}
+        ]
+        assert call("DELETE", "faults").json()["faults"] == []
+
+    @pytest.mark.parametrize("body", [{"operation": "create"}, {"operation": "a", "kind": "b"}, [], None])
+    def test_refuses_what_is_no_fault(self, call: Any, body: object) -> None:
+        assert call("POST", "faults", body).status_code == 400
+
+    @pytest.mark.parametrize("header", ["", "Bearer guess"])
+    @pytest.mark.parametrize(("method", "path"), [("GET", "calls"), ("GET", "faults"), ("DELETE", "faults")])
+    def test_is_guarded_by_the_secret(self, call: Any, header: str, method: str, path: str) -> None:
+        assert call(method, path, headers={"Authorization": header}).status_code == 401
+
+
+def test_a_hanging_call_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    before = threading.active_count()
+    with Sandbox(tmp_path / "koodrive.db") as sandbox:
+        sandbox.faults.add("create", "hang_after_commit")
+        caller = Caller(sandbox)
+        outcome: list[Exception] = []
+
+        def hang() -> None:
+            try:
+                caller.create("Finance")
+            except requests.ConnectionError as err:
+                outcome.append(err)
+
+        hanging = threading.Thread(target=hang)
+        hanging.start()
+        while not sandbox.calls:
+            hanging.join(0.01)
+    hanging.join(10)
+    assert not isinstance(outcome[0], requests.Timeout)
+    assert threading.active_count() == before
