@@ -2,68 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError, with_config
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    TypeAdapter,
+    ValidationError,
+    with_config,
+)
+from pydantic_core import core_schema
 
 # pydantic needs this one below Python 3.12; Airflow brings it.
 from typing_extensions import TypedDict
 
 from airflow_provider_koodrive.exceptions import KooDriveResponseError
 
-
-def _int_or_none(value: object) -> int | None:
-    """Numbers come as numbers or as text; what is neither is unknown."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        return int(value)
-    except (ValueError, OverflowError):
-        return None
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
-def _text_or_none(value: object) -> str | None:
-    """Ids have up to 19 digits or are opaque, so they stay text; some answers give them as numbers."""
-    return None if value is None or isinstance(value, dict | list) else str(value)
+class _NoneOnError:
+    """What does not parse is unknown; a schema rather than a function, since a page has many numbers."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.with_default_schema(handler(source), default=None, on_error="default")
 
 
 def _list_or_empty(value: object) -> object:
     return [] if value is None else value
 
 
-LenientInt = Annotated[int | None, BeforeValidator(_int_or_none)]
-LenientText = Annotated[str | None, BeforeValidator(_text_or_none)]
+# Numbers come as numbers or as text.
+LenientInt = Annotated[int | None, _NoneOnError()]
 
 
-@with_config(ConfigDict(extra="allow"))
+# Ids have up to 19 digits or are opaque, so they are text; some answers give them as numbers.
+@with_config(ConfigDict(extra="allow", coerce_numbers_to_str=True))
 class _Record(TypedDict, total=False):
-    id: LenientText
-    containerId: LenientText
-    name: LenientText
-    ownerId: LenientText
-    creator: LenientText
+    id: str
+    containerId: str | None
+    name: str | None
+    ownerId: str | None
+    creator: str | None
     status: LenientInt
     capacity: LenientInt
     spaceUsed: LenientInt
     userNum: LenientInt
 
 
-def _named(value: object) -> object:
+def _named(records: object) -> object:
     """The tables of one generation say ``name``, those of another and all examples ``groupName``."""
-    if not isinstance(value, Mapping):
-        return value
-    record = dict(value)
-    other = record.pop("groupName", None)
-    record["name"] = record["name"] if record.get("name") is not None else other
-    return record
+    if records is None:
+        return []
+    if not isinstance(records, list):
+        return records
+    return [_with_name(record) if isinstance(record, dict) else record for record in records]
 
 
-GroupSpaceRecord = Annotated[_Record, BeforeValidator(_named)]
+def _with_name(record: dict[str, Any]) -> dict[str, Any]:
+    named = record.copy()
+    other = named.pop("groupName", None)
+    if named.get("name") is None:
+        named["name"] = other
+    return named
 
 
 @with_config(ConfigDict(extra="ignore"))
-class GroupSpacePage(TypedDict):
+class GroupSpacePage(TypedDict, total=False):
     """One page of "Querying the List of Group Spaces in an Enterprise" or "… Team Spaces"."""
 
     total: LenientInt
@@ -71,22 +80,23 @@ class GroupSpacePage(TypedDict):
     groupsMax: LenientInt
     assignedCapacity: LenientInt
     maxCapacity: LenientInt
-    groups: Annotated[list[GroupSpaceRecord], BeforeValidator(_list_or_empty)]
+    groups: Annotated[list[_Record], BeforeValidator(_named)]
 
 
+@with_config(ConfigDict(extra="ignore", coerce_numbers_to_str=True))
 class _Member(TypedDict):
-    userId: Annotated[str, BeforeValidator(_text_or_none)]
+    userId: str
 
 
 @with_config(ConfigDict(extra="ignore"))
-class MemberPage(TypedDict):
+class MemberPage(TypedDict, total=False):
     """One page of "Querying the List of User Group Members"."""
 
     total: LenientInt
     userGroupMemberInfos: Annotated[list[_Member], BeforeValidator(_list_or_empty)]
 
 
-@with_config(ConfigDict(extra="ignore"))
+@with_config(ConfigDict(extra="ignore", coerce_numbers_to_str=True))
 class CreateAnswer(TypedDict):
     """
     The answer to "Creating a Group Space" and "Adding Group Members in Batches".
@@ -94,10 +104,8 @@ class CreateAnswer(TypedDict):
     :param id: group id or space id, the documents differ; missing in the oldest
     """
 
-    id: LenientText
-    failedList: Annotated[
-        list[Annotated[str, BeforeValidator(_text_or_none)]], BeforeValidator(_list_or_empty)
-    ]
+    id: str | None
+    failedList: Annotated[list[str], BeforeValidator(_list_or_empty)]
 
 
 T = TypeVar("T")
