@@ -9,16 +9,18 @@ import shlex
 import signal
 import sqlite3
 import sys
-import threading
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_koodrive.sandbox.faults import ALIASES, KINDS, OPERATION_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from airflow_provider_koodrive.sandbox.server import Sandbox
+
+ENDS = (signal.SIGINT, signal.SIGTERM)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -93,6 +95,44 @@ def announce(sandbox: Sandbox, host: str) -> None:
     print("Ctrl-C stops it.", flush=True)
 
 
+def write_port(file: Path, port: int) -> None:
+    """Write the port, so that the file is never seen empty."""
+    draft = file.with_name(f"{file.name}.draft")
+    draft.write_text(f"{port}\n")
+    draft.replace(file)
+
+
+@contextmanager
+def hold(signals: Iterable[signal.Signals]) -> Iterator[None]:
+    """Keep signals pending, also for threads that start meanwhile, so that they can be waited for."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def start(options: argparse.Namespace) -> Sandbox:
+    from airflow_provider_koodrive.sandbox.server import Sandbox
+
+    sandbox = Sandbox(
+        options.database,
+        host=options.host,
+        port=options.port,
+        users=options.users,
+        departments=options.departments,
+        edition=options.edition,
+        groups_max=options.groups_max,
+        max_capacity=options.max_capacity,
+        app_id=os.environ.get("KOODRIVE_SANDBOX_APP_ID"),
+        app_secret=os.environ.get("KOODRIVE_SANDBOX_APP_SECRET"),
+        seed=options.seed,
+    )
+    for fault in options.fault:
+        sandbox.faults.add_text(fault)
+    return sandbox.start()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """
     Run the sandbox until Ctrl-C or SIGTERM.
@@ -100,40 +140,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :param arguments: command line, None for the process's own
     :return: exit status
     """
-    parser = build_parser()
-    options = parser.parse_args(arguments)
-    end = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: end.set())
-    try:
-        from airflow_provider_koodrive.sandbox.server import Sandbox
-
-        sandbox = Sandbox(
-            options.database,
-            host=options.host,
-            port=options.port,
-            users=options.users,
-            departments=options.departments,
-            edition=options.edition,
-            groups_max=options.groups_max,
-            max_capacity=options.max_capacity,
-            app_id=os.environ.get("KOODRIVE_SANDBOX_APP_ID"),
-            seed=options.seed,
-            app_secret=os.environ.get("KOODRIVE_SANDBOX_APP_SECRET"),
-        )
-        for fault in options.fault:
-            sandbox.faults.add_text(fault)
-        sandbox.start()
-    except (ModuleNotFoundError, OSError, OverflowError, ValueError, sqlite3.Error) as err:
-        print(f"The sandbox cannot start: {err}", file=sys.stderr)
-        return 1
-    try:
-        announce(sandbox, options.host)
-        if options.port_file is not None:
-            options.port_file.write_text(f"{sandbox.port}\n")
-        end.wait()
-    finally:
-        sandbox.stop()
+    options = build_parser().parse_args(arguments)
+    with hold(ENDS):
+        try:
+            sandbox = start(options)
+        except (ModuleNotFoundError, OSError, OverflowError, ValueError, sqlite3.Error) as err:
+            print(f"The sandbox cannot start: {err}", file=sys.stderr)
+            return 1
+        try:
+            if options.port_file is not None:
+                write_port(options.port_file, sandbox.port)
+            announce(sandbox, options.host)
+            signal.sigwait(ENDS)
+        finally:
+            sandbox.stop()
     return 0
 
 

@@ -55,11 +55,11 @@ FROM spaces JOIN users ON users.id = spaces.creator
 _COUNT_HITS = "SELECT count(*) FROM spaces JOIN users ON users.id = spaces.creator"
 
 _HITS = """
-WHERE (instr(casefold(spaces.name), :keyword) OR instr(casefold(users.name), :keyword))
-  AND (:owner_id IS NULL OR spaces.creator = :owner_id)
+WHERE (:owner_id IS NULL OR spaces.creator = :owner_id)
   AND (:not_owner_id IS NULL OR spaces.creator <> :not_owner_id)
   AND (:member_id IS NULL OR spaces.id IN (SELECT space_id FROM members WHERE user_id = :member_id))
   AND spaces.visible_from <= :now
+  AND (:keyword = '' OR instr(casefold(spaces.name), :keyword) OR instr(casefold(users.name), :keyword))
 """
 
 _PAGE = "ORDER BY spaces.created_at, spaces.number LIMIT :limit OFFSET :offset"

@@ -194,9 +194,7 @@ class TestSignature:
         assert refusal(transmit(prepared)) == (401, "APIGW.0303")
         assert koodrive_sandbox.spaces() == []
 
-    @pytest.mark.parametrize(
-        ("seconds", "status"), [(-899 + 5, 200), (-901 - 5, 401), (-1, 200), (5, 401)], ids=str
-    )
+    @pytest.mark.parametrize(("seconds", "status"), [(-840, 200), (-901, 401), (-1, 200), (60, 401)], ids=str)
     def test_holds_for_fifteen_minutes_and_not_before_its_time(
         self, koodrive_sandbox: Sandbox, seconds: int, status: int
     ) -> None:

@@ -170,6 +170,7 @@ class TestLife:
         creating.join()
         assert len(koodrive_sandbox.spaces()) == 40
 
+    @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
     def test_a_forked_process_does_not_keep_the_port_open(self) -> None:
         with Sandbox() as sandbox:
             port = sandbox.port
@@ -294,7 +295,7 @@ class TestCommandLine:
         ],
     )
     def test_says_why_it_cannot_start(
-        self, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str], keep_signals: None
+        self, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert command_line.main(["--port", "0", *arguments]) == 1
         printed = capsys.readouterr()
@@ -313,14 +314,6 @@ class TestCommandLine:
         assert ended.returncode == 1
         assert 'install "airflow-provider-koodrive[sandbox]"' in ended.stderr
         assert "Traceback" not in ended.stderr
-
-
-@pytest.fixture
-def keep_signals() -> Iterator[None]:
-    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in kept.items():
-        signal.signal(number, handler)
 
 
 class TestFixtures:
