@@ -1,0 +1,68 @@
+"""
+### Create one KooDrive group space.
+
+Started by hand: the trigger dialog asks for the space. What was created is in the XCom of `create_space`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pendulum
+from airflow.providers.common.compat.sdk import DAG, Param
+
+from airflow_provider_koodrive.operators.group_space import CreateGroupSpaceOperator
+
+# [START koodrive_create_group_space]
+with DAG(
+    dag_id="koodrive_create_group_space",
+    schedule=None,
+    start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Singapore"),
+    params={
+        # No maxLength: that counts code points, and one Tamil letter or emoji may have several.
+        "name": Param(
+            type="string",
+            title="Name",
+            minLength=1,
+            pattern=r'^(?!\.{1,2}$)[^<>|:"*?/\\\x00-\x1f\x7f]+$',
+            description='At most 30 characters, none of < > | : " * ? / \\',
+        ),
+        "capacity": Param(
+            None,
+            type=["null", "integer"],
+            title="Capacity (GB)",
+            minimum=1,
+            description="Empty for KooDrive's default, usually 10 GB",
+        ),
+        "user_ids": Param(
+            [],
+            type=["null", "array"],
+            title="Members",
+            items={"type": "string", "minLength": 1},
+            maxItems=200,
+            uniqueItems=True,
+            description="KooDrive user ids, one a line, at most 200",
+        ),
+        "if_exists": Param(
+            "reuse",
+            type="string",
+            title="If you own a space of this name",
+            enum=["reuse", "fail", "skip"],
+            description="reuse: take it and complete its members; fail: fail; skip: skip the task",
+        ),
+    },
+    doc_md=__doc__,
+    tags=["koodrive"],
+) as dag:
+    # Not "{{ params.name }}": a native template would make a number of the name 42 and a list of [1].
+    form: Any = dag.param
+    CreateGroupSpaceOperator(
+        task_id="create_space",
+        name=form("name"),
+        capacity=form("capacity"),
+        user_ids=form("user_ids"),
+        if_exists=form("if_exists"),
+        retries=2,
+        retry_delay=pendulum.duration(minutes=1),
+    )
+# [END koodrive_create_group_space]

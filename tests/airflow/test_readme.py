@@ -1,0 +1,143 @@
+"""Every code block of the README does what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Airflow
+
+    from airflow_provider_koodrive.sandbox.server import Sandbox
+
+PROJECT = Path(__file__).parents[2]
+BLOCKS = re.findall(
+    r"^```(\w*)\n(.*?)^```$", (PROJECT / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL
+)
+DAGS = [text for language, text in BLOCKS if language == "python" and " as dag:" in text]
+TESTS = [text for language, text in BLOCKS if language == "python" and "def test_" in text]
+COMMANDS = [text for language, text in BLOCKS if language == "bash"]
+SPACE_KEYS = ["id", "containerId", "name", "capacity", "created", "failedList"]
+
+pytestmark = pytest.mark.usefixtures("koodrive_conn")
+
+
+def test_every_block_is_of_a_kind_that_is_tested() -> None:
+    assert {language for language, _ in BLOCKS} == {"bash", "json", "python", "text"}
+    assert len(DAGS) + len(TESTS) == sum(language == "python" for language, _ in BLOCKS)
+
+
+def test_the_dags_run(airflow: Airflow, koodrive_sandbox: Sandbox, tmp_path: Path) -> None:
+    files = []
+    for number, text in enumerate(DAGS):
+        files.append(tmp_path / f"readme_{number}.py")
+        files[-1].write_text(text, "utf-8")
+    connection = json.loads(koodrive_sandbox.connection_json())
+    http = json.dumps({**connection, "conn_type": "http", "extra": {}})
+
+    done = airflow.command(
+        Path(__file__).parent / "run_readme_dags.py", *files, AIRFLOW_CONN_KOODRIVE_HTTP=http
+    )
+
+    ended = dict(re.findall(r"^README (\w+) (\w+)$", done.stdout, re.MULTILINE))
+    wanted = {re.search(r'DAG\("(\w+)"', text).group(1): "success" for text in DAGS}  # type: ignore[union-attr]
+    assert ended == wanted, done.stdout
+    assert {space["name"] for space in koodrive_sandbox.spaces()} == {
+        example("finance_space")["name"],
+        "Finance",
+        "Patience",
+    }
+
+
+def example(after: str) -> dict[str, object]:
+    """Return the JSON block that follows a DAG."""
+    start = next(number for number, (_, text) in enumerate(BLOCKS) if after in text)
+    return next(json.loads(text) for language, text in BLOCKS[start:] if language == "json")
+
+
+def test_the_result_is_the_one_of_the_example() -> None:
+    from airflow_provider_koodrive.hooks.koodrive import KooDriveHook
+    from airflow_provider_koodrive.naming import group_space_name
+
+    shown = example("finance_space")
+    name = group_space_name("Finance / Controlling")
+    assert list(KooDriveHook().create_group_space(name, capacity=20)) == list(shown) == SPACE_KEYS
+    assert (shown["name"], shown["capacity"]) == (name, 20)
+
+
+def test_the_fixtures_example_passes(airflow: Airflow, tmp_path: Path) -> None:
+    (tmp_path / "test_readme_example.py").write_text("\n".join(TESTS), "utf-8")
+    done = airflow.command("-m", "pytest", "-q", "-p", "no:cacheprovider", tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout
+
+
+def test_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow_provider_koodrive.hooks.koodrive import KooDriveHook
+
+    exported = next(text for text in COMMANDS if text.startswith("export AIRFLOW_CONN"))
+    name, _, value = exported.removeprefix("export ").strip().partition("=")
+    monkeypatch.setenv(name, shlex.split(value)[0])
+    settings = KooDriveHook().settings
+    assert settings.endpoint == "https://intl.myhuaweicloud-koodrive.com"
+    assert (settings.login, settings.password, settings.user_id) == (
+        "my-app-id",
+        "my-app-secret",
+        "1505084218764547200",
+    )
+
+    document = next(text for language, text in BLOCKS if language == "json" and "conn_type" in text)
+    monkeypatch.setenv("AIRFLOW_CONN_KOODRIVE_DEFAULT", document)
+    settings = KooDriveHook().settings
+    assert (settings.language, settings.max_attempts) == ("zh-CN", 3)
+
+
+def test_connections_add(airflow: Airflow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AIRFLOW_CONN_KOODRIVE_DEFAULT")
+    command = next(text for text in COMMANDS if text.startswith("airflow connections add"))
+    done = airflow.command("-m", *shlex.split(command.replace("\\\n", " ")))
+    assert done.returncode == 0, done.stdout
+    shown = airflow.command("-m", "airflow", "connections", "get", "koodrive_default", "-o", "json")
+    assert "intl.myhuaweicloud-koodrive.com" in shown.stdout
+    airflow.command("-m", "airflow", "connections", "delete", "koodrive_default")
+
+
+def test_the_sandbox_prints_the_connection(tmp_path: Path) -> None:
+    command = next(text for text in COMMANDS if "airflow_provider_koodrive.sandbox" in text)
+    arguments = shlex.split(command.replace("--port 8089", "--port 0"))[1:]
+    with subprocess.Popen(
+        [sys.executable, *arguments], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        # A sandbox that never prints must not hold the test up for good.
+        watchdog = threading.Timer(60, process.kill)
+        watchdog.start()
+        printed = ""
+        while "Ctrl-C" not in printed:
+            line = process.stdout.readline()
+            assert line, printed
+            printed += line
+        process.send_signal(signal.SIGINT)
+        watchdog.cancel()
+    assert "export AIRFLOW_CONN_KOODRIVE_DEFAULT=" in printed
+
+
+def test_make_has_the_commands() -> None:
+    makefile = (PROJECT / "Makefile").read_text("utf-8")
+    named = {match for text in COMMANDS for match in re.findall(r"^make (\w+)", text, re.MULTILINE)}
+    assert named == {"demo", "test", "ui", "dist"}
+    assert named <= set(re.findall(r"^(\w+):.*## ", makefile, re.MULTILINE))
+    checks = (PROJECT / ".ci" / "run").read_text("utf-8")
+    assert "make test" in checks
+    assert "make demo" in checks
+    assert os.access(PROJECT / ".ci" / "run", os.X_OK)
