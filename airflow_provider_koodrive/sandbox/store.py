@@ -25,13 +25,13 @@ CREATE TABLE IF NOT EXISTS departments (
     id TEXT PRIMARY KEY, parent_id TEXT NOT NULL, name TEXT NOT NULL, dept_id TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS users (
-    id TEXT PRIMARY KEY, user_id TEXT NOT NULL, name TEXT NOT NULL, mobile TEXT NOT NULL,
-    role INTEGER NOT NULL, dept_id TEXT NOT NULL REFERENCES departments (id)
+    id TEXT PRIMARY KEY, user_id TEXT NOT NULL, name TEXT NOT NULL, folded TEXT NOT NULL,
+    mobile TEXT NOT NULL, role INTEGER NOT NULL, dept_id TEXT NOT NULL REFERENCES departments (id)
 );
 CREATE TABLE IF NOT EXISTS tokens (digest TEXT PRIMARY KEY, user_id TEXT NOT NULL, expires_at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS spaces (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT UNIQUE, container_id TEXT UNIQUE, name TEXT NOT NULL,
+    id TEXT UNIQUE, container_id TEXT UNIQUE, name TEXT NOT NULL, folded TEXT NOT NULL,
     creator TEXT NOT NULL REFERENCES users (id), capacity INTEGER NOT NULL, icon_url TEXT NOT NULL,
     created_at REAL NOT NULL, visible_from REAL NOT NULL,
     UNIQUE (creator, name)
@@ -57,16 +57,17 @@ _COUNT_HITS = "SELECT count(*) FROM spaces JOIN users ON users.id = spaces.creat
 _HITS = """
 WHERE (:owner_id IS NULL OR spaces.creator = :owner_id)
   AND (:not_owner_id IS NULL OR spaces.creator <> :not_owner_id)
-  AND (:member_id IS NULL OR spaces.id IN (SELECT space_id FROM members WHERE user_id = :member_id))
   AND spaces.visible_from <= :now
-  AND (:keyword = '' OR instr(casefold(spaces.name), :keyword) OR instr(casefold(users.name), :keyword))
+  AND (instr(spaces.folded, :keyword) OR instr(users.folded, :keyword))
+  AND (:member_id IS NULL OR EXISTS (
+      SELECT 1 FROM members WHERE members.space_id = spaces.id AND members.user_id = :member_id))
 """
 
 _PAGE = "ORDER BY spaces.created_at, spaces.number LIMIT :limit OFFSET :offset"
 
 _INSERT_SPACE = """
-INSERT INTO spaces (name, creator, capacity, icon_url, created_at, visible_from)
-VALUES (:name, :creator, :capacity, :icon_url, :created_at, :visible_from)
+INSERT INTO spaces (name, folded, creator, capacity, icon_url, created_at, visible_from)
+VALUES (:name, :folded, :creator, :capacity, :icon_url, :created_at, :visible_from)
 """
 
 _USER = """
@@ -99,8 +100,6 @@ class Store:
         # With a WAL this outlives the death of the process; only a power cut could lose the last commits.
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.execute("PRAGMA foreign_keys = ON")
-        # SQLite's own lower() knows ASCII only.
-        self._db.create_function("casefold", 1, str.casefold, deterministic=True)
         self._db.executescript(_SCHEMA)
 
     def close(self) -> None:
@@ -163,7 +162,10 @@ class Store:
         self._execute("INSERT INTO departments VALUES (:id, :parent_id, :name, :dept_id)", department)
 
     def add_user(self, user: Mapping[str, Any]) -> None:
-        self._execute("INSERT INTO users VALUES (:id, :user_id, :name, :mobile, :role, :dept_id)", user)
+        self._execute(
+            "INSERT INTO users VALUES (:id, :user_id, :name, :folded, :mobile, :role, :dept_id)",
+            {**user, "folded": user["name"].casefold()},
+        )
 
     def departments(self, parent_id: str) -> list[Row]:
         return self._rows("SELECT * FROM departments WHERE parent_id = ? ORDER BY id", [parent_id])
@@ -191,7 +193,9 @@ class Store:
         :raises DuplicateNameError: the creator has a space of this name
         """
         try:
-            number = self._execute(_INSERT_SPACE, space).lastrowid or 0
+            # SQLite's own lower() knows ASCII only.
+            folded = {**space, "folded": space["name"].casefold()}
+            number = self._execute(_INSERT_SPACE, folded).lastrowid or 0
         except sqlite3.IntegrityError as err:
             raise DuplicateNameError(space["name"]) from err
         space_id = str(_FIRST_SPACE_ID + number)
