@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import re
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlsplit, urlunsplit
@@ -23,13 +24,13 @@ if TYPE_CHECKING:
 
 ALGORITHM = "HMAC-SHA256"
 DEFAULT_TOKEN_PREFIX = "Bearer+"  # noqa: S105 - a scheme, no secret
-TOKEN_SCHEMES = ("bearer", "at", "hmac-sha256")
 
 # KooDrive refuses an X-Date later than its own clock, so a clock that runs ahead needs a margin (inferred).
 CLOCK_MARGIN_SECONDS = 5
 
 MASK = "***"
 
+_SCHEME = re.compile(r"(Bearer|AT|HMAC-SHA256)[ +]", re.IGNORECASE)
 _SIGNATURE = re.compile(r"(Signature=)[0-9a-fA-F]+")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -114,7 +115,8 @@ class TokenAuth(AuthBase):
     """
 
     def __init__(self, token: str, prefix: str | None = DEFAULT_TOKEN_PREFIX) -> None:
-        self._token = header_value("access token", token)
+        header_value("access token", _bare(token))
+        self._token = token
         scheme = "" if has_scheme(token) else DEFAULT_TOKEN_PREFIX if prefix is None else prefix
         self._authorization = header_value("token prefix", scheme + token)
 
@@ -133,8 +135,7 @@ class TokenAuth(AuthBase):
 
 def has_scheme(token: str) -> bool:
     """Whether a token carries its own scheme: ``Bearer`` or ``AT`` before a blank or plus, or a signature."""
-    head = token.lower()
-    return any(head.startswith((f"{scheme} ", f"{scheme}+")) for scheme in TOKEN_SCHEMES)
+    return _SCHEME.match(token) is not None
 
 
 def header_value(name: str, value: str) -> str:
@@ -181,7 +182,8 @@ def canonical_request(method: str, path: str, query: str, headers: dict[str, str
 def canonical_path(path: str) -> str:
     """Normalise a path after RFC 3986: no dot segments, each segment percent-encoded once."""
     kept: list[str] = []
-    segments = [quote(unquote_to_bytes(segment), safe="~") for segment in path.removeprefix("/").split("/")]
+    # requests sends one slash where a path begins with several.
+    segments = [quote(unquote_to_bytes(segment), safe="~") for segment in path.lstrip("/").split("/")]
     for segment in segments:
         if segment == "..":
             del kept[-1:]
@@ -200,11 +202,19 @@ def canonical_query(query: str) -> str:
 
 
 def _without(text: str, secret: str) -> str:
-    # A token with its scheme may come back without it.
-    for part in sorted({secret, *secret.replace("+", " ").split()}, key=len, reverse=True):
-        if part.lower() not in TOKEN_SCHEMES:
-            text = text.replace(part, MASK)
+    # A token with its scheme may come back without it, and any secret percent-encoded or escaped.
+    spellings = {
+        spelled
+        for part in (secret, _bare(secret))
+        for spelled in (part, quote(part), quote(part, safe=""), json.dumps(part)[1:-1], repr(part)[1:-1])
+    }
+    for spelled in sorted(spellings, key=len, reverse=True):
+        text = text.replace(spelled, MASK)
     return _SIGNATURE.sub(rf"\1{MASK}", text)
+
+
+def _bare(token: str) -> str:
+    return _SCHEME.sub("", token, count=1)
 
 
 def _host_header(scheme: str, netloc: str) -> str:
