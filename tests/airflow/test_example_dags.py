@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 ONBOARDING = "koodrive_onboard_departments"
 FORM = "koodrive_create_group_space"
+DAGS = Path(__file__).parents[2] / "dags_examples"
 UNITED_KINGDOM = Path(__file__).parents[3] / "shared" / "data" / "uk-government-organisations.tsv"
 
 pytestmark = pytest.mark.usefixtures("koodrive_conn")
@@ -27,6 +29,19 @@ def names(sandbox: Sandbox) -> set[str]:
 
 def statuses(run: Run) -> dict[str, str]:
     return {row["name"]: row["status"] for row in run.xcoms["summarise"]}
+
+
+def test_parsing_touches_no_network_and_no_data(airflow: Airflow) -> None:
+    done = airflow.command(Path(__file__).parent / "parse_dags.py", *sorted(DAGS.glob("*.py")))
+    assert done.returncode == 0, done.stdout
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["errors"] == {}
+    assert found["touched"] == []
+    assert found.keys() >= {ONBOARDING, FORM}
+    nightly = found[ONBOARDING]
+    timetable = nightly["timetable"]["__var"]
+    assert (timetable["expression"], timetable["timezone"]) == ("0 2 * * *", "Asia/Singapore")
+    assert (nightly["catchup"], nightly["max_active_runs"]) == (False, 1)
 
 
 def test_two_nights(airflow: Airflow, koodrive_sandbox: Sandbox) -> None:
