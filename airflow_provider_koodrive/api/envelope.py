@@ -53,9 +53,11 @@ _BY_STATUS: dict[int, type[KooDriveError]] = {
 _MEANING: dict[type[KooDriveError], str] = {
     KooDriveAuthenticationError: "KooDrive does not accept the credentials",
     KooDriveConflictError: "KooDrive says that this exists already",
+    KooDriveError: "KooDrive refuses the call",
     KooDriveGatewayError: "KooDrive's gateway failed",
     KooDrivePermissionError: "the calling user may not do this in KooDrive",
     KooDriveQuotaError: "KooDrive has no room for this: ask its administrator for more",
+    KooDriveResponseError: "the answer is not KooDrive's: check the connection's host",
     KooDriveServerError: "KooDrive failed at its side",
     KooDriveThrottledError: "KooDrive refuses the call because there are too many",
     KooDriveValidationError: "KooDrive does not accept the values",
@@ -122,7 +124,9 @@ def _http_date(value: str) -> datetime | None:
         moment = parsedate_to_datetime(value)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    # Dates near the ends of the calendar cannot be calculated with.
+    plausible = 1970 <= moment.year < 9000
+    return moment.replace(tzinfo=moment.tzinfo or timezone.utc) if plausible else None
 
 
 def _json_object(body: bytes) -> dict[str, Any] | None:
@@ -137,13 +141,13 @@ def _not_an_envelope(
     status: int, headers: Mapping[str, str], body: bytes, redact: Callable[[str], str]
 ) -> KooDriveError:
     shown = redact(body.decode("utf-8", "replace"))[:SHOWN_CHARACTERS]
-    kind = KooDriveGatewayError if status >= 500 else _BY_STATUS.get(status, KooDriveResponseError)
-    if kind is KooDriveConflictError:
+    kind = KooDriveGatewayError if status >= 500 else _kind_by_status(status)
+    if kind in (KooDriveError, KooDriveConflictError):
         kind = KooDriveResponseError
     if 300 <= status < 400:
         message = "redirected, which is never followed: the connection's host is not KooDrive's endpoint"
     else:
-        message = _MEANING.get(kind, "the answer is not KooDrive's: check the connection's host")
+        message = _MEANING[kind]
     return _build(kind, f"{message}; its body begins {shown!r}", status, headers, None, None)
 
 
@@ -151,22 +155,28 @@ def _refusal(
     status: int, headers: Mapping[str, str], envelope: Mapping[str, Any], redact: Callable[[str], str]
 ) -> KooDriveError:
     raw = envelope.get("code")
-    code = raw if isinstance(raw, int) else None if raw is None else redact(str(raw))[:SHOWN_CHARACTERS]
-    msg = envelope.get("msg")
-    text = None if msg is None else redact(str(msg))[:SHOWN_CHARACTERS]
-    if str(code).strip() == "0":
-        kind = KooDriveServerError if status >= 500 else _BY_STATUS.get(status, KooDriveResponseError)
-    else:
-        kind = _BY_CODE.get(str(code).strip()) or (
-            KooDriveServerError if status >= 500 else _BY_STATUS.get(status, KooDriveError)
-        )
-    if kind is KooDriveError and (code is None or 300 <= status < 400):
+    code = raw if isinstance(raw, int) else _shown(raw, redact)
+    key = str(code).strip()
+    kind = _BY_CODE.get(key) or _kind_by_status(status)
+    if kind is KooDriveError and (code is None or key == "0"):
         kind = KooDriveResponseError
-    message = _MEANING.get(
-        kind,
-        "KooDrive refuses the call" if kind is KooDriveError else "the answer is not KooDrive's envelope",
-    )
-    return _build(kind, message, status, headers, code, text)
+    return _build(kind, _MEANING[kind], status, headers, code, _shown(envelope.get("msg"), redact))
+
+
+def _kind_by_status(status: int) -> type[KooDriveError]:
+    if status >= 500:
+        return KooDriveServerError
+    if 300 <= status < 400:
+        return KooDriveResponseError
+    return _BY_STATUS.get(status, KooDriveError)
+
+
+def _shown(value: object, redact: Callable[[str], str]) -> str | None:
+    """Text from the network that may stand in a log: no secrets, one line, not long."""
+    if not isinstance(value, str | int | float):
+        return None
+    text = redact(str(value))[:SHOWN_CHARACTERS]
+    return text if text.isprintable() else ascii(text)[1:-1]
 
 
 def _build(
