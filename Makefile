@@ -2,6 +2,7 @@
 PYTHON ?= python3
 DEPARTMENTS ?=
 LIMIT ?=
+SEED ?=
 PORT ?= 8080
 AIRFLOW_LINE := 3.3
 
@@ -14,7 +15,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV $(filter AIRFLOW_%,$(.VARIABLES))
 export UV_NO_CACHE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo ui test lint format bench constraints dist clean
+.PHONY: help venv demo ui test chaos lint format bench constraints dist clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -39,6 +40,9 @@ ui: $(READY)  ## Airflow's web interface with the sandbox behind it, until Ctrl-
 test: export AIRFLOW_HOME := $(CURDIR)/.airflow/tests
 test: lint  ## lint, types, architecture, all tests with branch coverage
 	$(BIN)/python -m pytest -n 2 --cov --cov-report=term
+
+chaos: $(READY)  ## 2,000 creates while faults strike three calls in ten (SEED=1)
+	@exec $(BIN)/python scripts/chaos.py $(if $(SEED),--seed "$(SEED)")
 
 lint: $(READY)  ## ruff, import-linter, mypy
 	$(BIN)/ruff check .
