@@ -165,8 +165,8 @@ class GroupSpaceListOperator(_KooDriveOperator):
     Source in KooDrive's documents: "Querying the List of Group Spaces in an Enterprise".
 
     The XCom ``return_value`` is ``{"total", "groupsTotal", "groupsMax", "assignedCapacity", "maxCapacity",
-    "groups"}``, all pages joined, capacities in GB; each key is also an XCom of its own, so that
-    ``list_task.output["groups"]`` can be mapped over.
+    "groups"}``, all pages joined, capacities in GB; each key is also an XCom of its own, such
+    as ``list_task.output["groups"]``.
 
     :param keyword: part of the name or of the owner's name (templated)
     :param page_size: spaces for one call, 1 to 100

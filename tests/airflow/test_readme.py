@@ -46,7 +46,10 @@ def test_the_dags_run(airflow: Airflow, koodrive_sandbox: Sandbox, tmp_path: Pat
     http = json.dumps({**connection, "conn_type": "http", "extra": {}})
 
     done = airflow.command(
-        Path(__file__).parent / "run_readme_dags.py", *files, AIRFLOW_CONN_KOODRIVE_HTTP=http
+        Path(__file__).parent / "run_readme_dags.py",
+        *files,
+        AIRFLOW_CONN_KOODRIVE_HTTP=http,
+        AIRFLOW__CORE__DAGS_FOLDER=str(tmp_path),
     )
 
     ended = dict(re.findall(r"^README (\w+) (\w+)$", done.stdout, re.MULTILINE))
