@@ -1,0 +1,258 @@
+"""
+``make chaos``: create group spaces while faults strike, and count what became of each.
+
+A caller is a task: it tries again after an error, with the journal that Airflow keeps for it, and up to
+ten times, since somebody clears it where an error ends it for good. Ends with status 1 where a space is
+there twice, or is lost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import random
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_koodrive.api.auth import AppAuth
+from airflow_provider_koodrive.api.client import KooDriveClient
+from airflow_provider_koodrive.api.group_spaces import GroupSpaces
+from airflow_provider_koodrive.exceptions import KooDriveError, KooDriveOutcomeUnknownError
+from airflow_provider_koodrive.sandbox.faults import KINDS, OPERATION_NAMES
+from airflow_provider_koodrive.sandbox.server import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Create = Callable[[GroupSpaces, "Order"], dict[str, Any]]
+
+AT_ONCE = 8
+PROCESSES = 2
+STRUCK_SHARE = 0.3
+TRIES = 10
+TIMEOUT_SECONDS = 0.5
+
+# Faults that a client with this time-out feels, short enough for thousands of creates.
+OPTIONS: dict[str, list[dict[str, Any]]] = {
+    "refuse_connection": [{"seconds": 0.05}],
+    "error_503_retry_after": [{"seconds": 0}, {"date": True}],
+    "throttle_429": [{"seconds": 0}, {"date": True}],
+    "gateway_html": [{"committed": False}, {"committed": True}],
+    "error_200": [{"committed": False}, {"committed": True}],
+    "slow_body": [{"seconds": 0.8}],
+    "stale_list": [{"seconds": 0.3}],
+}
+
+
+@dataclass
+class Order:
+    """
+    One space that is ordered: what its task remembers from try to try, and is told in the end.
+
+    :param name: name of the space
+    :param user_ids: its members
+    :param if_exists: ``reuse`` or ``fail``
+    """
+
+    name: str
+    user_ids: list[str]
+    if_exists: str
+    noted: dict[str, Any] | None = None
+    trace_ids: set[str] = field(default_factory=set)
+    space: dict[str, Any] | None = None
+    errors: list[KooDriveError] = field(default_factory=list)
+
+    def read(self) -> dict[str, Any] | None:
+        """Return what was noted last."""
+        return self.noted
+
+    def note(self, intent: dict[str, Any]) -> None:
+        """Note what is about to be sent, or what came of it."""
+        self.noted = intent
+        self.trace_ids.add(intent["trace_id"])
+
+    def forget(self) -> None:
+        """Forget what was noted."""
+        self.noted = None
+
+
+@dataclass
+class Tally:
+    """
+    What became of the orders.
+
+    :param wanted: spaces that were ordered
+    :param created: spaces that are there as the caller was told
+    :param duplicates: spaces too many, and creates that went out though KooDrive listed the space
+    :param lost: callers who were told of a space that is not there, or not with these members
+    :param unknown: callers whose last word is that nothing tells whether the space was created
+    :param refused: callers whose last word is another error
+    :param calls: calls that the sandbox took
+    :param seconds: duration
+    :param struck: calls that a fault struck
+    :param errors: how often a try ended with which error
+    """
+
+    wanted: int
+    created: int
+    duplicates: int
+    lost: int
+    unknown: int
+    refused: int
+    calls: int
+    seconds: float
+    struck: int
+    errors: Mapping[str, int]
+
+    def __str__(self) -> str:
+        errors = ", ".join(f"{count} {kind}" for kind, count in sorted(self.errors.items()))
+        return (
+            f"struck {self.struck / self.calls:.0%} of the calls, failed tries: {errors or 'none'}, "
+            f"refused for good: {self.refused}\n"
+            f"wanted {self.wanted}, created {self.created}, duplicates {self.duplicates}, lost {self.lost}, "
+            f"unknown {self.unknown}, calls {self.calls}, seconds {self.seconds:.0f}"
+        )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--creates", type=int, default=2000, help="spaces to create (default: %(default)s)")
+    parser.add_argument("--seed", type=int, help="of the faults' dice (default: a new one)")
+    arguments = parser.parse_args()
+    seed = random.randrange(2**32) if arguments.seed is None else arguments.seed  # noqa: S311 - dice
+    print(f"{arguments.creates} creates, {AT_ONCE} at once, --seed {seed}", flush=True)
+    tally = run(arguments.creates, seed)
+    print(tally)
+    return 1 if tally.duplicates or tally.lost else 0
+
+
+def create_space(spaces: GroupSpaces, order: Order) -> dict[str, Any]:
+    """Try once, as the operator does."""
+    return spaces.create(order.name, user_ids=order.user_ids, if_exists=order.if_exists, journal=order)
+
+
+def run(creates: int, seed: int, create: Create = create_space) -> Tally:
+    """
+    Create spaces while faults strike.
+
+    :param creates: how many
+    :param seed: of the faults' dice; which call they hit is also a matter of timing
+    :param create: one try at one order
+    """
+    started = time.monotonic()
+    with (
+        Sandbox(groups_max=2 * creates, max_capacity=20 * creates) as sandbox,
+        # In the sandbox's own process the callers would keep it from its work.
+        ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool,
+    ):
+        set_traps(sandbox, random.Random(seed))  # noqa: S311 - dice
+        members = sandbox.user_ids[1:2]
+        orders = [
+            Order(f"Department {number:05}", members, ("reuse", "fail")[number % 2])
+            for number in range(creates)
+        ]
+        auth = AppAuth(sandbox.app_id, sandbox.app_secret, sandbox.admin_user_id)
+        shares = pool.map(partial(carry_out, create, sandbox.url, auth), shared_out(orders, PROCESSES))
+        return count(sandbox, [order for share in shares for order in share], time.monotonic() - started)
+
+
+def shared_out(orders: list[Order], parts: int) -> list[list[Order]]:
+    """Give everybody the same share."""
+    return [orders[part::parts] for part in range(parts)]
+
+
+def carry_out(create: Create, url: str, auth: AppAuth, orders: list[Order]) -> list[Order]:
+    """Carry out one process's share of the orders, in threads, and return them."""
+    logging.getLogger("airflow_provider_koodrive").setLevel(logging.CRITICAL)
+    threads = AT_ONCE // PROCESSES
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(partial(attend_to, create, url, auth), shared_out(orders, threads)))
+    return orders
+
+
+def attend_to(create: Create, url: str, auth: AppAuth, orders: list[Order]) -> None:
+    """Attend to one order after the other; the client gives up soon, so that a fault costs little time."""
+    client = KooDriveClient(
+        url,
+        auth,
+        connect_timeout=TIMEOUT_SECONDS,
+        read_timeout=TIMEOUT_SECONDS,
+        deadline=100 * TIMEOUT_SECONDS,
+        backoff=0.05,
+    )
+    spaces = GroupSpaces(client)
+    for order in orders:
+        while order.space is None and len(order.errors) < TRIES:
+            try:
+                order.space = create(spaces, order)
+            except KooDriveError as err:
+                order.errors.append(err)
+    client.close()
+
+
+def set_traps(sandbox: Sandbox, dice: random.Random) -> None:
+    """Give each operation faults of all kinds, which together strike the wanted share of its calls."""
+    for operation in OPERATION_NAMES:
+        faults = [
+            (kind, options)
+            for kind, facts in KINDS.items()
+            if operation in facts.operations
+            for options in OPTIONS.get(kind, [{}])
+        ]
+        probability = 1 - (1 - STRUCK_SHARE) ** (1 / len(faults))
+        for kind, options in faults:
+            sandbox.faults.add(operation, kind, probability=probability, seed=dice.getrandbits(32), **options)
+
+
+def count(sandbox: Sandbox, orders: list[Order], seconds: float) -> Tally:
+    """Hold what the callers were told against what the sandbox has stored."""
+    stored = {space["id"]: space for space in sandbox.spaces()}
+    told = [order for order in orders if order.space is not None]
+    lost = [order for order in told if not is_as_told(order, stored)]
+    failed = [order for order in orders if order.space is None]
+    unknown = [order for order in failed if isinstance(order.errors[-1], KooDriveOutcomeUnknownError)]
+    names = [space["name"] for space in stored.values()]
+    return Tally(
+        wanted=len(orders),
+        created=len(told) - len(lost),
+        duplicates=len(names) - len(set(names)) + sent_again(sandbox, orders),
+        lost=len(lost),
+        unknown=len(unknown),
+        refused=len(failed) - len(unknown),
+        calls=len(sandbox.calls),
+        seconds=seconds,
+        struck=len([call for call in sandbox.calls if call.faults]),
+        errors=Counter(type(err).__name__ for order in orders for err in order.errors),
+    )
+
+
+def is_as_told(order: Order, stored: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether the space that the caller was told of is there, with all members but those named as missing."""
+    told = order.space or {}
+    space = stored.get(told["id"], {"name": None, "members": []})
+    expected = set(order.user_ids) - set(told["failedList"])
+    return space["name"] == order.name and expected <= set(space["members"])
+
+
+def sent_again(sandbox: Sandbox, orders: list[Order]) -> int:
+    """Count the creates that went out though KooDrive listed the space: a careful caller sends none."""
+    names = {trace_id: order.name for order in orders for trace_id in order.trace_ids}
+    listed: set[str] = set()
+    again = 0
+    for call in sandbox.calls:
+        if call.operation == "create":
+            name = names[str(call.trace_id)]
+            again += name in listed
+            if call.committed and "stale_list" not in call.faults:
+                listed.add(name)
+    return again
+
+
+if __name__ == "__main__":
+    sys.exit(main())
