@@ -32,10 +32,10 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(READY)  ## onboard departments on two nights under real Airflow (DEPARTMENTS=FILE LIMIT=50)
-	@$(BIN)/python scripts/demo.py $(if $(DEPARTMENTS),--departments "$(DEPARTMENTS)") $(if $(LIMIT),--limit "$(LIMIT)")
+	@exec $(BIN)/python scripts/demo.py $(if $(DEPARTMENTS),--departments "$(DEPARTMENTS)") $(if $(LIMIT),--limit "$(LIMIT)")
 
 ui: $(READY)  ## Airflow's web interface with the sandbox behind it, until Ctrl-C (PORT=8080)
-	@$(BIN)/python scripts/ui.py --port "$(PORT)"
+	@exec $(BIN)/python scripts/ui.py --port "$(PORT)"
 
 test: export AIRFLOW_HOME := $(CURDIR)/.airflow/tests
 test: lint  ## lint, types, architecture, all tests with branch coverage

@@ -86,7 +86,9 @@ def read_departments(file: Path | None, limit: int | None) -> Departments:
     titles = [title.strip().lower() for title in rows[0]] if rows else []
     departments = Departments(titles, rows[1:][:limit])
     if "name" not in titles or len(departments.rows) <= NEW_ON_SECOND_NIGHT:
-        raise TrialError(f"{file}: a column 'name' and more than {NEW_ON_SECOND_NIGHT} rows are needed")
+        raise TrialError(
+            f"{file or OWN_FILE}: a column 'name' and more than {NEW_ON_SECOND_NIGHT} rows are needed"
+        )
     # The sandbox does not know the users of another enterprise.
     return departments.without("members") if file else departments
 

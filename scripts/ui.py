@@ -7,15 +7,17 @@ import json
 import sys
 import time
 import urllib.request
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from _trial import LOOPBACK, Airflow, TrialError, bindable_port, raise_on_signals
+from _trial import LOOPBACK, PROJECT, Airflow, TrialError, bindable_port, raise_on_signals
 
 from airflow_provider_koodrive.sandbox.server import Sandbox
 
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Callable
 
+_DAGS = {file.stem for file in (PROJECT / "dags_examples").glob("koodrive_*.py")}
 _SECONDS_TO_START = 180
 
 
@@ -39,7 +41,7 @@ def show(port: int) -> None:
     try:
         bindable_port(port)
     except OSError as err:
-        raise TrialError(f"Port {port} cannot be had ({err.strerror}). Another: make ui PORT=8081") from err
+        raise TrialError(f"Port {port} cannot be had ({err.strerror}). Try: make ui PORT={port + 1}") from err
     address = f"http://{LOOPBACK}:{port}"
     airflow = Airflow("ui")
     airflow.environment.update(settings(port, address))
@@ -48,12 +50,12 @@ def show(port: int) -> None:
         airflow.run("db", "migrate")
         airflow.run("connections", "add", "koodrive_default", "--conn-json", sandbox.connection_json())
         with airflow.start("standalone") as process:
-            wait_until_healthy(address, process, airflow)
-            print(f"Airflow   {address}")
-            print(f"user      admin\npassword  {password(airflow)}")
+            wait_for(lambda: is_healthy(address), process, airflow)
+            password = read_password(airflow)
+            wait_for(lambda: unpause(address, password) == _DAGS, process, airflow)
+            print(f"Airflow   {address}\nuser      admin\npassword  {password}")
             print(f"KooDrive  {sandbox.url} (the sandbox, as connection koodrive_default)")
-            print(f"log       {airflow.log}")
-            print("Ctrl-C stops both.", flush=True)
+            print(f"log       {airflow.log}\nCtrl-C stops both.", flush=True)
             process.wait()
             raise TrialError(f"Airflow has ended by itself. {airflow.end_of_log()}")
 
@@ -66,40 +68,64 @@ def settings(port: int, address: str) -> dict[str, str]:
         "AIRFLOW__API__BASE_URL": address,
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__CORE__PARALLELISM": "8",
-        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(bindable_port()),
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(bindable_port()),
     }
 
 
-def wait_until_healthy(address: str, process: subprocess.Popen[bytes], airflow: Airflow) -> None:
+def wait_for(reached: Callable[[], bool], process: subprocess.Popen[bytes], airflow: Airflow) -> None:
     """
-    Wait for the API server, the scheduler and the DAG processor.
+    Ask until Airflow has come so far.
 
-    :raises TrialError: they did not come up in time
+    :raises TrialError: it has not in time
     """
     deadline = time.monotonic() + _SECONDS_TO_START
     while time.monotonic() < deadline and process.poll() is None:
-        if all(part == "healthy" for part in health(address).values()):
+        if reached():
             return
         time.sleep(0.5)
     raise TrialError(f"Airflow did not start. {airflow.end_of_log()}")
 
 
-def health(address: str) -> dict[str, str]:
-    """Ask the API server how each part of Airflow is."""
+def is_healthy(address: str) -> bool:
+    """Tell whether the API server answers, and every other part of Airflow runs."""
     try:
-        with urllib.request.urlopen(f"{address}/api/v2/monitor/health", timeout=5) as answer:  # noqa: S310 - ours
-            return {part: state["status"] for part, state in json.load(answer).items()}
+        parts = call("GET", f"{address}/api/v2/monitor/health")
     except OSError:
-        return {"api_server": "not there yet"}
+        return False
+    return all(part["status"] == "healthy" for part in parts.values())
 
 
-def password(airflow: Airflow) -> str:
+def read_password(airflow: Airflow) -> str:
     """Read the password that Airflow has made for the user ``admin``."""
     file = airflow.home / "simple_auth_manager_passwords.json.generated"
     return str(json.loads(file.read_text(encoding="utf-8"))["admin"])
+
+
+def unpause(address: str, password: str) -> set[str]:
+    """
+    Let the DAGs run that Airflow has loaded.
+
+    They start paused, since a run that begins before the API server listens loses its first tries.
+
+    :return: ids of these DAGs
+    """
+    token = call("POST", f"{address}/auth/token", {"username": "admin", "password": password})["access_token"]
+    done = call("PATCH", f"{address}/api/v2/dags?dag_id_pattern=koodrive_", {"is_paused": False}, token)
+    return {dag["dag_id"] for dag in done["dags"]}
+
+
+def call(method: str, url: str, body: dict[str, Any] | None = None, token: str = "") -> Any:
+    request = urllib.request.Request(  # noqa: S310 - the address is ours
+        url,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Content-Type": "application/json", "Authorization": f"Bearer {token}"},
+        method=method,
+    )
+    without_proxy = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with without_proxy.open(request, timeout=30) as answer:
+        return json.load(answer)
 
 
 if __name__ == "__main__":
