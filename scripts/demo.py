@@ -122,9 +122,10 @@ def onboard(airflow: Airflow, night: datetime, departments: Departments, new: li
     with timed(f"\nNight of {night:%Y-%m-%d}, {len(departments.rows)} departments, {len(new)} of them new"):
         airflow.run("dags", "test", DAG_ID, night.isoformat(), "--conf", conf)
     created = [row for row in xcom(airflow, "summarise") if row["status"] == "created"]
-    print(f"  created {len(created)}")
+    print(f"  created {len(created)}:")
+    print(f"  {'id':<20} {'GB':>4}  {'group space':<30}  department")
     for row in created:
-        print(f"  {row['id']:<20} {row['capacity']:>5} GB  {row['name']:<30}  {row['department']}")
+        print(f"  {row['id']:<20} {row['capacity']:>4}  {row['name']:<30}  {row['department']}")
     if [row["department"] for row in created] != new:
         raise TrialError(f"This night should have created {len(new)}: {', '.join(new)}")
 
@@ -133,8 +134,9 @@ def show_listing(airflow: Airflow, departments: int, stored: set[str]) -> None:
     """Show the last listing, and hold it against the file and against what the sandbox has stored."""
     listing = xcom(airflow, "list_spaces_again")
     print(f"\nThe final listing, from XCom: {listing['total']} spaces, {listing['assignedCapacity']} GB")
+    print(f"  {'id':<20} {'GB':>4}  group space")
     for group in listing["groups"]:
-        print(f"  {group['id']:<20} {group['capacity']:>5} GB  {group['name']}")
+        print(f"  {group['id']:<20} {group['capacity']:>4}  {group['name']}")
     listed = [group["id"] for group in listing["groups"]]
     if not (len(listed) == len(stored) == departments and set(listed) == stored):
         raise TrialError(f"{departments} departments, {len(listed)} spaces listed, {len(stored)} stored")
