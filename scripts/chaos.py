@@ -11,10 +11,11 @@ from __future__ import annotations
 import argparse
 import logging
 import random
+import signal
 import sys
 import time
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
@@ -127,7 +128,11 @@ def main() -> int:
     arguments = parser.parse_args()
     seed = random.randrange(2**32) if arguments.seed is None else arguments.seed  # noqa: S311 - dice
     print(f"{arguments.creates} creates, {AT_ONCE} at once, --seed {seed}", flush=True)
-    tally = run(arguments.creates, seed)
+    try:
+        tally = run(arguments.creates, seed)
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
     print(tally)
     return 1 if tally.duplicates or tally.lost else 0
 
@@ -149,7 +154,7 @@ def run(creates: int, seed: int, create: Create = create_space) -> Tally:
     with (
         Sandbox(groups_max=2 * creates, max_capacity=20 * creates) as sandbox,
         # In the sandbox's own process the callers would keep it from its work.
-        ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool,
+        get_context("spawn").Pool(PROCESSES, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool,
     ):
         set_traps(sandbox, random.Random(seed))  # noqa: S311 - dice
         members = sandbox.user_ids[1:2]
