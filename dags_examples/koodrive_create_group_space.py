@@ -13,10 +13,18 @@ from airflow.providers.common.compat.sdk import DAG, Param
 
 from airflow_provider_koodrive.operators.group_space import CreateGroupSpaceOperator
 
+try:
+    from airflow_provider_koodrive.retry_policy import KooDriveRetryPolicy
+except ImportError:  # below Airflow 3.3 tasks have no retry policy
+    RETRY_POLICY: dict[str, Any] = {}
+else:
+    RETRY_POLICY = {"retry_policy": KooDriveRetryPolicy()}
+
 # [START koodrive_create_group_space]
 with DAG(
     dag_id="koodrive_create_group_space",
     schedule=None,
+    default_args={"retries": 3, "retry_delay": pendulum.duration(minutes=1), **RETRY_POLICY},
     start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Singapore"),
     params={
         # No maxLength: that counts code points, and one Tamil letter or emoji may have several.
@@ -62,7 +70,5 @@ with DAG(
         capacity=form("capacity"),
         user_ids=form("user_ids"),
         if_exists=form("if_exists"),
-        retries=2,
-        retry_delay=pendulum.duration(minutes=1),
     )
 # [END koodrive_create_group_space]

@@ -50,6 +50,13 @@ from airflow_provider_koodrive.hooks.koodrive import KooDriveHook
 from airflow_provider_koodrive.naming import group_space_name
 from airflow_provider_koodrive.operators.group_space import CreateGroupSpaceOperator, GroupSpaceListOperator
 
+try:
+    from airflow_provider_koodrive.retry_policy import KooDriveRetryPolicy
+except ImportError:  # below Airflow 3.3 tasks have no retry policy
+    RETRY_POLICY: dict[str, Any] = {}
+else:
+    RETRY_POLICY = {"retry_policy": KooDriveRetryPolicy()}
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -311,7 +318,7 @@ def report_problems(file: Any, summary: Any) -> None:
     start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Singapore"),
     catchup=False,
     max_active_runs=1,
-    default_args={"retries": 2, "retry_delay": timedelta(minutes=5)},
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=5), **RETRY_POLICY},
     params={
         "departments_file": Param(
             None, type=["null", "string"], description="Path of the CSV or TSV file of the departments"
