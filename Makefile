@@ -4,7 +4,7 @@ DEPARTMENTS ?=
 LIMIT ?=
 SEED ?=
 PORT ?= 8080
-AIRFLOW_LINE := 3.3
+LINE ?=
 
 BIN := .venv/bin
 UV := $(BIN)/uv
@@ -15,7 +15,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV $(filter AIRFLOW_%,$(.VARIABLES))
 export UV_NO_CACHE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo ui test chaos lint format bench constraints dist clean
+.PHONY: help venv demo ui test chaos lint format bench constraints dist matrix clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -57,19 +57,18 @@ format: $(READY)  ## let ruff mend what it can
 bench: $(READY)  ## the client's overhead and what the operators' import costs
 	$(BIN)/python benchmarks/overhead.py
 
-# One version per package serves every Python (fork-strategy fewest), so the markers can go.
-constraints: $(READY)  ## pin the newest versions, with Airflow's line AIRFLOW_LINE, in constraints.txt
-	@echo "apache-airflow==$(AIRFLOW_LINE).*" > .venv/airflow.in
-	@$(UV) pip compile --quiet --universal --python-version 3.10 --fork-strategy fewest --no-annotate --no-header \
-		--extra sandbox --group dev pyproject.toml .venv/airflow.in > .venv/constraints.txt
-	@awk -F '[ =;]+' 'seen[$$1]++ {print "two versions of " $$1 > "/dev/stderr"; bad = 1} {print $$1 "==" $$2} END {exit bad}' \
-		.venv/constraints.txt > .venv/pinned.txt
-	@mv .venv/pinned.txt constraints.txt
+constraints: $(READY)  ## pin the newest versions of everything, for each line of Airflow
+	$(BIN)/nox --session pin
 
 dist: $(READY)  ## build sdist and wheel in dist/ and check them
 	@rm -rf dist
 	$(UV) build --quiet --build-constraints constraints.txt --out-dir dist .
 	$(BIN)/twine check --strict dist/*
+
+# A shim of pyenv answers only for a Python that is chosen, so choose all of them.
+matrix: export PYENV_VERSION = $(shell pyenv versions --bare 2>/dev/null | paste -s -d : -)
+matrix: dist  ## all tests with the wheel on each line of Airflow whose Python is here (LINE=2.11)
+	$(BIN)/nox $(if $(LINE),--session "airflow($(LINE))")
 
 clean:  ## remove everything that the targets above have made
 	rm -rf .venv .airflow dist build .coverage .hypothesis .import_linter_cache .mypy_cache .nox .pytest_cache .ruff_cache
