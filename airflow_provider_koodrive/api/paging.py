@@ -14,8 +14,11 @@ log = logging.getLogger(__name__)
 
 PageT = TypeVar("PageT", bound="Mapping[str, Any]")
 
-# A listing that shrinks more often than this while it is read is not followed any further.
-MOST_STEPS_BACK = 10
+# So many pages may bring nothing new because a listing moves while it is read; then it is given up.
+MOST_PATIENCE = 100
+
+# 10,000 spaces at one for a page; a server that brings new records for ever is not followed.
+MOST_PAGES = 10_000
 
 
 def walk(
@@ -26,17 +29,21 @@ def walk(
 
     Ends at an empty page, at a page that brings nothing new, or when ``total`` is reached; says so at
     warning level if that is below ``total``. Where ``total`` shrinks between two pages, records have
-    moved forward past the offset, so the walk steps back by as many.
+    moved forward past the offset, so the walk steps back by as many; where it grows, as many records may
+    come again.
 
     :param fetch: reads the page at a record offset; it has ``total``, the number of records or None
     :param items: the records of a page
     :param key: field that identifies a record
     :param what: what is listed, for the log
+    :raises KooDriveResponseError: a record has no identity, or the list does not end
     """
     seen: set[str] = set()
-    offset = furthest = steps_back = 0
+    # Before the position `known` a page need not bring anything new.
+    offset = known = 0
+    patience = MOST_PATIENCE
     total: int | None = None
-    while True:
+    for _ in range(MOST_PAGES):
         page = fetch(offset)
         records = items(page)
         by_id = {_identity(record, key): record for record in records}
@@ -45,15 +52,22 @@ def walk(
         yield page, new
         before, total = total, page["total"]
         end = offset + len(records)
-        if before is not None and total is not None and total < before and steps_back < MOST_STEPS_BACK:
-            steps_back += 1
-            furthest = max(furthest, end)
-            offset = max(0, offset - (before - total))
+        growth = 0 if before is None or total is None else total - before
+        known = max(known, offset) + max(growth, 0)
+        if growth < 0 and patience:
+            patience -= 1
+            known = max(known, end)
+            offset = max(0, offset + growth)
             continue
-        reached = total is not None and end >= total and len(seen) >= total
-        if not records or reached or (not new and end > furthest):
+        if not records or (total is not None and end >= total and len(seen) >= total):
             break
+        if not new:
+            if end > known or not patience:
+                break
+            patience -= 1
         offset = end
+    else:
+        raise KooDriveResponseError(f"the list of {what} does not end: {len(seen)} records so far")
     if total is not None and len(seen) < total:
         log.warning("The list of %s ended after %s of %s records", what, len(seen), total)
 

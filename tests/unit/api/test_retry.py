@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_koodrive.api.retry import Verdict, judge, wait_seconds
+from airflow_provider_koodrive.exceptions import (
+    KooDriveAuthenticationError,
+    KooDriveConflictError,
+    KooDriveConnectionError,
+    KooDriveError,
+    KooDriveGatewayError,
+    KooDrivePermissionError,
+    KooDriveQuotaError,
+    KooDriveResponseError,
+    KooDriveServerError,
+    KooDriveThrottledError,
+    KooDriveValidationError,
+)
+
+READS = ["GET", "get", "HEAD", "OPTIONS"]
+WRITES = ["POST", "post", "PUT", "DELETE", "PATCH", "ANYTHING"]
+
+
+class TestJudge:
+    @pytest.mark.parametrize("method", READS + WRITES)
+    @pytest.mark.parametrize(
+        "error",
+        [KooDriveThrottledError(""), KooDriveConnectionError("", sent=False)],
+        ids=["throttled", "not sent"],
+    )
+    def test_nothing_happened(self, method, error):
+        assert judge(method, error) is Verdict.REPEAT
+
+    @pytest.mark.parametrize("method", READS + WRITES)
+    @pytest.mark.parametrize(
+        "kind",
+        [
+            KooDriveError,
+            KooDriveAuthenticationError,
+            KooDriveConflictError,
+            KooDrivePermissionError,
+            KooDriveQuotaError,
+            KooDriveValidationError,
+        ],
+    )
+    def test_definite_refusal(self, method, kind):
+        assert judge(method, kind("")) is Verdict.RAISE
+
+    @pytest.mark.parametrize(
+        "error", [KooDriveConnectionError("lost"), KooDriveServerError(""), KooDriveGatewayError("")]
+    )
+    @pytest.mark.parametrize(
+        ("methods", "verdict"), [(READS, Verdict.REPEAT), (WRITES, Verdict.UNKNOWN)], ids=["reads", "writes"]
+    )
+    def test_no_answer_to_go_by(self, error, methods, verdict):
+        assert {judge(method, error) for method in methods} == {verdict}
+
+    @pytest.mark.parametrize(
+        ("methods", "verdict"), [(READS, Verdict.RAISE), (WRITES, Verdict.UNKNOWN)], ids=["reads", "writes"]
+    )
+    def test_not_koodrives_answer(self, methods, verdict):
+        assert {judge(method, KooDriveResponseError("")) for method in methods} == {verdict}
+
+
+class TestWait:
+    @pytest.mark.parametrize("kind", [KooDriveThrottledError, KooDriveServerError])
+    @pytest.mark.parametrize(("asked", "waited"), [(0, 0), (7.5, 7.5), (60, 60), (61, 60), (1e9, 60)])
+    def test_retry_after_up_to_a_cap(self, kind, asked, waited):
+        assert wait_seconds(1, kind("", retry_after=asked), backoff=1) == waited
+
+    @given(st.integers(1, 10_000), st.floats(0.001, 60))
+    def test_bounds(self, attempt, backoff):
+        longest = min(30, backoff * 2 ** min(attempt - 1, 100))
+        assert 0 <= wait_seconds(attempt, KooDriveServerError(""), backoff=backoff) <= longest
+
+    @pytest.mark.parametrize(("attempt", "longest"), [(1, 2), (2, 4), (3, 8), (4, 16), (5, 30), (50, 30)])
+    def test_full_jitter(self, attempt, longest):
+        waits = [wait_seconds(attempt, KooDriveConnectionError(""), backoff=2) for _ in range(2000)]
+        assert min(waits) < longest * 0.05
+        assert longest * 0.95 < max(waits) <= longest
+        assert longest * 0.4 < sum(waits) / len(waits) < longest * 0.6
+
+    def test_without_an_error(self):
+        assert 0 <= wait_seconds(1, None, backoff=1) <= 1
