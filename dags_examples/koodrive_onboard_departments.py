@@ -307,6 +307,8 @@ def summarise(file: Any, before: Any, chosen: Any, after: Any) -> list[dict[str,
 def report_problems(file: Any, summary: Any) -> None:
     """Fail where something needs a person: bad rows, spaces not created, members not added."""
     found = problems(file["bad_rows"], summary)
+    for problem in found:
+        log.error("%s: %s", file["path"], problem)
     if found:
         raise AirflowFailException(f"{file['path']}: {'; '.join(found)}")
 

@@ -18,7 +18,7 @@ def main(path: str, confs: str) -> None:
     for conf in json.loads(confs):
         dag = module.koodrive_onboard_departments() if "onboard" in path else module.dag
         for task in dag.tasks:
-            (task.partial_kwargs if task.is_mapped else vars(task))["retries"] = 0
+            getattr(task, "partial_kwargs", vars(task))["retries"] = 0
         dag.test(run_conf=conf)
 
 

@@ -87,9 +87,14 @@ def test_bad_rows_more_departments_than_one_run_takes_and_no_file(
         assert run.state == "failed"
         assert [task for task, states in run.tasks.items() if states == ["failed"]] == ["report_problems"]
     assert [bad["line"] for bad in first.xcoms["read_departments"]["bad_rows"]] == [3, 4, 6, 8]
-    report = next(line for line in first.output.splitlines() if "line 3" in line and "line 8" in line)
-    assert "line 4 'B' has the capacity 'many'" in report
-    assert "line 6 cannot be split" in report
+    report = first.output.split("end task task_id=summarise")[1]
+    for problem in (
+        "3 has no name",
+        "4 'B' has the capacity 'many'",
+        "6 cannot be split",
+        "8 'A' is the same",
+    ):
+        assert f"{file}: line {problem}" in report
     assert without.state == "failed"
     assert without.tasks["read_departments"] == ["failed"]
     assert without.tasks["report_problems"] == ["upstream_failed"]
@@ -124,7 +129,8 @@ def test_what_fails_is_named_and_stops_nothing_else(
         "Archive": ("FAILED", None, []),
         "Sales": ("created", 10, []),
     }
-    assert "'Legal' lacks the members {{ti}}; 'Archive' got no space" in run.output
+    assert f"{file}: 'Legal' lacks the members {{{{ti}}}}" in run.output
+    assert f"{file}: 'Archive' got no space" in run.output
 
 
 def test_real_departments(airflow: Airflow, koodrive_sandbox: Sandbox) -> None:
