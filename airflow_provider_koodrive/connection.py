@@ -11,18 +11,21 @@ import json
 import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from airflow_provider_koodrive.exceptions import KooDriveConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 log = logging.getLogger(__name__)
 
 CONN_TYPE = "koodrive"
 DEFAULT_CONN_ID = "koodrive_default"
 DEFAULT_HOST = "intl.myhuaweicloud-koodrive.com"
+
+# Browsers hold numbers as doubles, so Airflow's form would save a larger one rounded.
+_LARGEST_BROWSER_INTEGER = 2**53
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,13 @@ class Field:
     :param name: name of Airflow's own field, or key in the extra
     :param label: label in the form
     :param description: help in the form, with an example
-    :param type: JSON type of an extra: string, integer, number, boolean or object
+    :param type: string, integer, number, boolean, object, or id: an integer that may be too large for a
+        browser and is therefore text in the form
     :param default: value where the field is absent or empty
     :param enum: the allowed values, empty for any
-    :param minimum: smallest allowed number
+    :param minimum: smallest allowed integer; a number must be larger than it
     :param maximum: largest allowed number
+    :param secret: whether it may hold a secret
     :param standard: whether it is one of Airflow's own fields rather than an extra
     """
 
@@ -49,6 +54,7 @@ class Field:
     enum: tuple[str, ...] = ()
     minimum: int | None = None
     maximum: int | None = None
+    secret: bool = False
     standard: bool = False
 
 
@@ -61,12 +67,19 @@ FIELDS = (
         default=DEFAULT_HOST,
         standard=True,
     ),
-    Field("port", "Port", "Port of the endpoint; empty for the scheme's own", type="integer", standard=True),
-    Field("login", "App ID", "AppId for app authentication; empty for an access token", standard=True),
+    Field("port", "Port", "Port, e.g. 8443; empty for the scheme's own", type="integer", standard=True),
+    Field(
+        "login",
+        "App ID",
+        "AppId for app authentication, e.g. 64 hexadecimal characters; empty for an access token",
+        standard=True,
+    ),
     Field(
         "password",
         "App secret or access token",
-        "AppSecret where an App ID is given, else the access token, which lives 20 minutes",
+        "AppSecret where an App ID is given, else the access token, e.g. Bearer+10f88..., which ends 20 "
+        "minutes after its last call",
+        secret=True,
         standard=True,
     ),
     Field(
@@ -75,26 +88,24 @@ FIELDS = (
         "KooDrive's internal id of the user on whose behalf calls run, needed with an App ID, "
         "e.g. 1505084218764547200",
     ),
-    Field(
-        "language", "Language", "Language of KooDrive's messages, e.g. en-US or zh-CN; empty for its default"
-    ),
+    Field("language", "Language", "Language of messages, e.g. zh-CN; empty for KooDrive's default"),
     Field(
         "token_prefix",
         "Token prefix",
-        "Put before an access token that brings no scheme of its own (inferred), e.g. 'Bearer '",
+        "Put before an access token that brings no scheme of its own (inferred), e.g. Bearer",
         default="Bearer+",
     ),
     Field(
         "sign_host",
         "Sign host",
-        "Whether the signature covers the Host header (inferred); switch off behind a proxy that rewrites it",
+        "Whether the signature covers the Host header (inferred); e.g. false behind a proxy that rewrites it",
         type="boolean",
         default=True,
     ),
     Field(
         "api_edition",
         "API edition",
-        "2025-03 sends members as addGroupUsers, 2024-07 as userIds",
+        "How members are sent, e.g. 2024-07 as userIds; 2025-03 sends them as addGroupUsers",
         default="2025-03",
         enum=("2025-03", "2024-07"),
     ),
@@ -102,13 +113,13 @@ FIELDS = (
         "permission_template",
         "Permission template",
         "Permission template of new members, e.g. 1590626552448551681; empty for everything but delete",
-        type="integer",
+        type="id",
         minimum=-1,
     ),
     Field(
         "connect_timeout",
         "Connect timeout",
-        "Seconds to wait for a connection",
+        "Seconds to wait for a connection, e.g. 3.5",
         type="number",
         default=10,
         minimum=0,
@@ -116,52 +127,44 @@ FIELDS = (
     Field(
         "read_timeout",
         "Read timeout",
-        "Seconds to wait between two packets of an answer",
+        "Seconds to wait between two packets of an answer, e.g. 30",
         type="number",
         default=60,
         minimum=0,
     ),
-    Field(
-        "max_attempts",
-        "Attempts",
-        "Attempts for one call",
-        type="integer",
-        default=5,
-        minimum=1,
-        maximum=100,
-    ),
-    Field(
-        "deadline",
-        "Deadline",
-        "Seconds for one call with all its attempts",
-        type="number",
-        default=300,
-        minimum=0,
-    ),
+    Field("max_attempts", "Attempts", "Attempts for one call, e.g. 3", "integer", 5, minimum=1, maximum=100),
+    Field("deadline", "Deadline", "Seconds for all attempts of a call, e.g. 120", "number", 300, minimum=0),
     Field(
         "verify",
         "Verify TLS",
-        "true, false (unsafe), or the path of a CA bundle on the workers",
+        "true, false (unsafe), or the path of a CA bundle on the workers, e.g. /etc/ssl/private-ca.pem",
         default=True,
     ),
     Field(
         "proxies",
         "Proxies",
-        'Proxy for each scheme as JSON, e.g. {"https": "http://proxy.example.com:3128"}',
+        'Proxy for each scheme, as JSON, e.g. {"https": "http://user@proxy.example.com:3128"}',
         type="object",
+        secret=True,
+    ),
+    Field(
+        "proxy_password",
+        "Proxy password",
+        "Password of the user whom the proxies name, e.g. of user in http://user@proxy.example.com:3128",
+        secret=True,
     ),
     Field(
         "allow_http",
         "Allow plain HTTP",
-        "Whether an endpoint other than this machine may be reached without TLS (unsafe)",
+        "Whether an endpoint other than this machine may be reached without TLS (unsafe), e.g. true",
         type="boolean",
         default=False,
     ),
     Field(
         "space_url",
         "Space address",
-        "Address of a space in KooDrive's web front end, with {id} or {containerId}, for the link of the "
-        "create task; empty for the endpoint's front page",
+        "Address of a space in KooDrive's web front end, for the link of the create task, e.g. "
+        "https://drive.example.com/spaces/{id} or .../{containerId}; empty for the endpoint's front page",
     ),
 )
 EXTRA_FIELDS = tuple(entry for entry in FIELDS if not entry.standard)
@@ -204,6 +207,17 @@ class KooDriveSettings:
     allow_http: bool
     space_url: str | None
 
+    def secrets(self) -> Iterator[str]:
+        """Yield what no log and no message may show."""
+        yield self.password
+        from urllib3.util import parse_url
+
+        for proxy in (self.proxies or {}).values():
+            password = (parse_url(proxy).auth or "").partition(":")[2]
+            if password:
+                yield password
+                yield unquote(password)
+
 
 def settings_from(connection: AirflowConnection) -> KooDriveSettings:
     """
@@ -217,6 +231,7 @@ def settings_from(connection: AirflowConnection) -> KooDriveSettings:
     if unknown:
         log.warning("%s has unknown extras, which are ignored: %s", where, ", ".join(unknown))
     extras = {entry.name: _value(where, entry, given.get(entry.name)) for entry in EXTRA_FIELDS}
+    extras["proxies"] = _with_password(extras["proxies"], extras.pop("proxy_password"))
     if not connection.password:
         raise KooDriveConfigError(f"{where}: password is empty; set the AppSecret, or the access token")
     if connection.login and not extras["user_id"]:
@@ -231,35 +246,6 @@ def settings_from(connection: AirflowConnection) -> KooDriveSettings:
     )
 
 
-def conn_fields() -> dict[str, Any]:
-    """Return ``conn-fields`` of the provider info: the extras in the form of Airflow 3.2 and later."""
-    return {entry.name: _conn_field(entry) for entry in EXTRA_FIELDS}
-
-
-def ui_field_behaviour() -> dict[str, Any]:
-    """Return ``ui-field-behaviour`` of the provider info: labels and hidden fields."""
-    standard = [entry for entry in FIELDS if entry.standard]
-    return {
-        "hidden-fields": ["schema"],
-        "relabeling": {entry.name: entry.label for entry in standard},
-        "placeholders": {"host": DEFAULT_HOST},
-    }
-
-
-def _conn_field(entry: Field) -> dict[str, Any]:
-    kind = "string" if entry.type == "object" else entry.type
-    schema: dict[str, Any] = {"type": [kind, "null"]}
-    if entry.enum:
-        schema["enum"] = list(entry.enum)
-    if entry.minimum is not None:
-        schema["minimum"] = entry.minimum
-    if entry.maximum is not None:
-        schema["maximum"] = entry.maximum
-    if entry.default is not None:
-        schema["default"] = entry.default
-    return {"label": entry.label, "description": entry.description, "schema": schema}
-
-
 def _extra(where: str, text: str | None) -> dict[str, Any]:
     if not text or not text.strip():
         return {}
@@ -269,46 +255,94 @@ def _extra(where: str, text: str | None) -> dict[str, Any]:
         raise KooDriveConfigError(f"{where}: extra is not JSON") from None
     if not isinstance(extra, dict):
         raise KooDriveConfigError(f"{where}: extra must be a JSON object, not {type(extra).__name__}")
-    return extra
+    # The test button of Airflow 2.11 sends each field of the form twice, once with this prefix.
+    prefix = f"extra__{CONN_TYPE}__"
+    return {
+        **{name.removeprefix(prefix): value for name, value in extra.items() if name.startswith(prefix)},
+        **{name: value for name, value in extra.items() if not name.startswith(prefix)},
+    }
 
 
 def _value(where: str, entry: Field, given: object) -> Any:
     """Coerce an extra, which a URI connection gives as text; empty text and null count as absent."""
     if given is None or (isinstance(given, str) and not given.strip()):
         return entry.default
+    if isinstance(given, int) and abs(given) > _LARGEST_BROWSER_INTEGER:
+        log.warning(
+            "%s: extra %s is a number that a browser cannot hold, so that saving Airflow's form would change "
+            "it; write it as text, in quotes",
+            where,
+            entry.name,
+        )
     from pydantic import ValidationError
 
     try:
         return _adapter(entry).validate_python(given)
     except ValidationError as err:
         reason = err.errors(include_input=False, include_url=False, include_context=False)[0]["msg"]
-        shown = "" if entry.name == "proxies" else f" {given!r}"
+        reason = reason.removeprefix("Value error, ")
+        shown = "" if entry.secret else f" {given!r}"
         raise KooDriveConfigError(f"{where}: extra {entry.name}{shown} is wrong: {reason}") from None
 
 
 def _adapter(entry: Field) -> Any:
     from typing import Annotated, Literal
 
-    from pydantic import BeforeValidator, ConfigDict, Json, TypeAdapter
+    from pydantic import AfterValidator, BeforeValidator, ConfigDict, Json, TypeAdapter
     from pydantic import Field as Limits
 
+    integer = Annotated[int, Limits(ge=entry.minimum, le=entry.maximum)]
     kinds: dict[str, Any] = {
         "string": str,
-        "integer": int,
-        "number": float,
+        "integer": integer,
+        "id": integer,
+        "number": Annotated[float, Limits(gt=entry.minimum, allow_inf_nan=False)],
         "boolean": bool,
         "object": dict[str, str] | Json[dict[str, str]],
     }
-    kind: Any = Literal[entry.enum] if entry.enum else kinds[entry.type]
-    if entry.name == "verify":
-        kind = Annotated[bool | str, BeforeValidator(_verify)]
-    elif entry.type == "number":
-        kind = Annotated[float, Limits(gt=entry.minimum, allow_inf_nan=False)]
-    elif entry.type == "integer":
-        kind = Annotated[int, Limits(ge=entry.minimum, le=entry.maximum)]
-    elif entry.name == "space_url":
-        kind = Annotated[str, Limits(pattern=r"^https?://\S+$")]
+    particular: dict[str, Any] = {
+        "proxies": Annotated[kinds["object"], AfterValidator(_proxies)],
+        "space_url": Annotated[str, Limits(pattern=r"^https?://\S+$")],
+        "token_prefix": Annotated[str, AfterValidator(_token_prefix)],
+        "verify": Annotated[bool | str, BeforeValidator(_verify)],
+    }
+    kind: Any = Literal[entry.enum] if entry.enum else particular.get(entry.name, kinds[entry.type])
     return TypeAdapter(kind, config=ConfigDict(coerce_numbers_to_str=True))
+
+
+def _proxies(value: dict[str, str]) -> dict[str, str]:
+    """Refuse here what ``requests`` would refuse later, in an error that shows the proxy's password."""
+    from urllib3.exceptions import LocationParseError
+    from urllib3.util import parse_url
+
+    for scheme, proxy in value.items():
+        try:
+            host = parse_url(proxy).host
+        except LocationParseError:
+            host = None
+        if not host:
+            raise ValueError(f"the proxy for {scheme!r} must look like http://proxy.example.com:3128")
+    return value
+
+
+def _with_password(proxies: dict[str, str] | None, password: str | None) -> dict[str, str] | None:
+    """Give the password to the proxies that name a user only; every Airflow hides it under its name."""
+    if not proxies or not password:
+        return proxies
+    from urllib3.util import parse_url
+
+    complete = {}
+    for scheme, proxy in proxies.items():
+        url = parse_url(proxy)
+        lacks_password = url.auth and ":" not in url.auth
+        auth = f"{url.auth}:{quote(password, safe='')}" if lacks_password else url.auth
+        complete[scheme] = url._replace(auth=auth).url
+    return complete
+
+
+def _token_prefix(value: str) -> str:
+    """Part a scheme from the token: Airflow 2.11's form cuts the blank off that ends ``Bearer ``."""
+    return f"{value} " if value[-1].isalnum() else value
 
 
 def _verify(value: object) -> object:

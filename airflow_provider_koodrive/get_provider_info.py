@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_koodrive import __version__
-from airflow_provider_koodrive.connection import CONN_TYPE, conn_fields, ui_field_behaviour
+from airflow_provider_koodrive.connection import CONN_TYPE
+from airflow_provider_koodrive.form import conn_fields, ui_field_behaviour
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -30,6 +31,7 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {"integration-name": name, "python-modules": ["airflow_provider_koodrive.operators.group_space"]},
         ],
+        "extra-links": ["airflow_provider_koodrive.links.KooDriveSpaceLink"],
         "connection-types": [
             {
                 "connection-type": CONN_TYPE,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_koodrive import __version__
 from airflow_provider_koodrive.connection import CONN_TYPE, DEFAULT_CONN_ID, KooDriveSettings, settings_from
+from airflow_provider_koodrive.exceptions import KooDriveError
+from airflow_provider_koodrive.form import form_widgets, ui_field_behaviour
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -36,6 +40,16 @@ class KooDriveHook(BaseHook):
         super().__init__(**kwargs)
         self.koodrive_conn_id = koodrive_conn_id
 
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the fields of the connection's form; Airflow 3.2 and later read the provider info."""
+        return form_widgets()
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return labels and hidden fields of the form; Airflow 3.2 and later read the provider info."""
+        return {key.replace("-", "_"): value for key, value in ui_field_behaviour().items()}
+
     @cached_property
     def settings(self) -> KooDriveSettings:
         """
@@ -44,6 +58,8 @@ class KooDriveHook(BaseHook):
         :raises KooDriveConfigError: a field is wrong or missing
         """
         settings = settings_from(self.get_connection(self.koodrive_conn_id))
+        for secret in settings.secrets():
+            _hide(secret)
         if settings.verify is False:
             self.log.warning("TLS certificates are not verified: connection %r", self.koodrive_conn_id)
         return settings
@@ -55,33 +71,32 @@ class KooDriveHook(BaseHook):
 
         :raises KooDriveConfigError: a field of the connection is wrong or missing
         """
-        from airflow import __version__ as airflow_version
-
-        from airflow_provider_koodrive.api.auth import AppAuth, TokenAuth
-        from airflow_provider_koodrive.api.client import KooDriveClient
-
-        settings = self.settings
-        auth = (
-            AppAuth(settings.login, settings.password, settings.user_id, sign_host=settings.sign_host)
-            if settings.login
-            else TokenAuth(settings.password, settings.token_prefix)
-        )
-        return KooDriveClient(
-            settings.endpoint,
-            auth,
-            language=settings.language,
-            connect_timeout=settings.connect_timeout,
-            read_timeout=settings.read_timeout,
-            max_attempts=settings.max_attempts,
-            deadline=settings.deadline,
-            verify=settings.verify,
-            proxies=settings.proxies,
-            user_agent=f"airflow-provider-koodrive/{__version__} apache-airflow/{airflow_version}",
-        )
+        return _client(self.settings)
 
     def get_conn(self) -> KooDriveClient:
         """Return :attr:`client`."""
         return self.client
+
+    def test_connection(self) -> tuple[bool, str]:
+        """
+        Try the connection with two calls that change nothing, in ten seconds at most; never raises.
+
+        :return: whether it works, and a text without secrets: who is connected and what that user may do,
+            or what went wrong and what to change
+        """
+        from airflow_provider_koodrive.api.diagnosis import SECONDS, diagnose
+
+        try:
+            settings = self.settings
+            deadline = min(settings.deadline, SECONDS - 1)
+            return diagnose(_client(replace(settings, max_attempts=1, deadline=deadline)))
+        except KooDriveError as err:
+            # The test button gives the connection a name of its own, which tells the user nothing.
+            return False, str(err).removeprefix(f"connection {self.koodrive_conn_id!r}: ")
+        except Exception as err:
+            # Whatever a secrets backend raises: its text may show the secrets of a malformed connection.
+            kind = type(err).__name__
+            return False, f"there is no connection {self.koodrive_conn_id!r}, or it cannot be read ({kind})"
 
     def create_group_space(
         self,
@@ -187,7 +202,19 @@ class KooDriveHook(BaseHook):
         :raises KooDriveValidationError: the path is an address or leaves ``/koodrive/``; nothing was sent
         :raises KooDriveError: of the kind that fits
         """
-        return self.client.call(method.upper(), path, params=params, json=json)
+        envelope: dict[str, Any] = self.client.call(method.upper(), path, params=params, json=json)
+        return envelope
+
+    def space_url(self, space: Mapping[str, Any]) -> str:
+        """
+        Return the address of a space in KooDrive's web front end, else of its front page.
+
+        :param space: a space with ``id`` and ``containerId``, as the other methods return it
+        """
+        url = self.settings.space_url or self.settings.endpoint
+        for key in ("id", "containerId"):
+            url = url.replace(f"{{{key}}}", quote(str(space.get(key) or ""), safe=""))
+        return url
 
     @cached_property
     def _group_spaces(self) -> GroupSpaces:
@@ -198,3 +225,37 @@ class KooDriveHook(BaseHook):
             api_edition=self.settings.api_edition,
             permission_template=self.settings.permission_template,
         )
+
+
+def _hide(secret: str) -> None:
+    """Have Airflow hide what it does not know by itself to be secret, such as a proxy's password."""
+    try:
+        from airflow.sdk.log import mask_secret
+    except ImportError:  # Airflow 2.11
+        from airflow.utils.log.secrets_masker import mask_secret  # type: ignore[import-not-found,no-redef]
+    mask_secret(secret)
+
+
+def _client(settings: KooDriveSettings) -> KooDriveClient:
+    from airflow import __version__ as airflow_version
+
+    from airflow_provider_koodrive.api.auth import AppAuth, TokenAuth
+    from airflow_provider_koodrive.api.client import KooDriveClient
+
+    auth = (
+        AppAuth(settings.login, settings.password, settings.user_id, sign_host=settings.sign_host)
+        if settings.login
+        else TokenAuth(settings.password, settings.token_prefix)
+    )
+    return KooDriveClient(
+        settings.endpoint,
+        auth,
+        language=settings.language,
+        connect_timeout=settings.connect_timeout,
+        read_timeout=settings.read_timeout,
+        max_attempts=settings.max_attempts,
+        deadline=settings.deadline,
+        verify=settings.verify,
+        proxies=settings.proxies,
+        user_agent=f"airflow-provider-koodrive/{__version__} apache-airflow/{airflow_version}",
+    )

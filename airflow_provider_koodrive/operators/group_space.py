@@ -14,6 +14,7 @@ from airflow_provider_koodrive.exceptions import (
     KooDriveValidationError,
 )
 from airflow_provider_koodrive.hooks.koodrive import KooDriveHook
+from airflow_provider_koodrive.links import KooDriveSpaceLink
 from airflow_provider_koodrive.operators.journal import TaskStateJournal
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ class CreateGroupSpaceOperator(_KooDriveOperator):
         "koodrive_conn_id",
     )
     template_fields_renderers = {"user_ids": "json", "members": "json"}  # noqa: RUF012 - as in BaseOperator
+    operator_extra_links = (KooDriveSpaceLink(),)
 
     def __init__(
         self,
@@ -145,6 +147,8 @@ class CreateGroupSpaceOperator(_KooDriveOperator):
                 raise
             raise AirflowSkipException(str(err)) from err
         self.log.info("Group space %r %s", space["name"], "created" if space["created"] else "taken")
+        if "ti" in context:  # not where a script calls execute by itself
+            context["ti"].xcom_push(key=KooDriveSpaceLink.xcom_key, value=self.hook.space_url(space))
         failed = space["failedList"]
         if failed and self.fail_on_failed_members:
             # The task is about to fail, but the space is there and later tasks may want it.

@@ -1,0 +1,22 @@
+"""Links from Airflow's web interface to KooDrive's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import BaseOperator
+    from airflow.sdk.types import TaskInstanceKey
+
+
+class KooDriveSpaceLink(BaseOperatorLink):
+    """The link to the space that a create task made or took; the task pushes its address to XCom."""
+
+    name = "Open in KooDrive"
+    xcom_key = "koodrive_space_url"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002
+        """Return the address, or nothing where the task has not pushed one."""
+        return XCom.get_value(key=self.xcom_key, ti_key=ti_key) or ""
