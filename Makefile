@@ -65,10 +65,10 @@ dist: $(READY)  ## build sdist and wheel in dist/ and check them
 	$(UV) build --quiet --build-constraints constraints.txt --out-dir dist .
 	$(BIN)/twine check --strict dist/*
 
-# A shim of pyenv answers only for a Python that is chosen, so choose all of them.
-matrix: export PYENV_VERSION = $(shell pyenv versions --bare 2>/dev/null | paste -s -d : -)
+# A shim of pyenv answers only for a Python that is chosen, so all of them are.
 matrix: dist  ## all tests with the wheel on each line of Airflow whose Python is here (LINE=2.11)
-	$(BIN)/nox $(if $(LINE),--session "airflow($(LINE))")
+	PYENV_VERSION="$$(pyenv versions --bare 2>/dev/null | paste -s -d : -)" \
+		$(BIN)/nox $(if $(LINE),--session "airflow($(LINE))")
 
 clean:  ## remove everything that the targets above have made
 	rm -rf .venv .airflow dist build .coverage .hypothesis .import_linter_cache .mypy_cache .nox .pytest_cache .ruff_cache
