@@ -28,9 +28,8 @@ def airflow(session: nox.Session, line: str) -> None:
     groups = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "test")
     session.install("-c", constraints(line), f"apache-airflow=={line}.*", f"{wheel}[sandbox]", *groups)
     # As a program, pytest leaves this folder, and the package's source in it, out of the search path.
-    session.run(
-        "pytest", "-n", "2", *session.posargs, env={"AIRFLOW_HOME": f"{session.create_tmp()}/airflow"}
-    )
+    home = Path(session.create_tmp(), "airflow").resolve()
+    session.run("pytest", "-n", "2", *session.posargs, env={"AIRFLOW_HOME": str(home)})
 
 
 @nox.session(venv_backend="none")
