@@ -13,6 +13,7 @@ import pendulum
 from airflow_provider_koodrive.api.auth import CLOCK_MARGIN_SECONDS, AppAuth
 from airflow_provider_koodrive.exceptions import (
     KooDriveAuthenticationError,
+    KooDriveConnectionError,
     KooDriveError,
     KooDrivePermissionError,
     KooDriveResponseError,
@@ -131,6 +132,8 @@ def _user(client: KooDriveClient, deadline: Deadline) -> str:
 def _advice(client: KooDriveClient, err: KooDriveError) -> str:
     if isinstance(err, KooDriveThrottledError | KooDriveServerError):
         return "Try again in a minute; if that stays, check the connection's host"
+    if isinstance(err, KooDriveConnectionError) and err.sent:
+        return "If that stays, check the connection's host, port and proxies"
     if isinstance(err, KooDriveResponseError):
         return "Check the connection's host, port and proxies"
     if isinstance(err, KooDriveAuthenticationError | KooDrivePermissionError):
