@@ -35,6 +35,15 @@ _SIGNATURE = re.compile(r"(Signature=)[0-9a-fA-F]+")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
+class _Secret(str):
+    """Text that a traceback does not show where it shows each frame's variables."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return MASK
+
+
 class AppAuth(AuthBase):
     """
     App-based authentication: signs each request with the application's secret.
@@ -54,9 +63,14 @@ class AppAuth(AuthBase):
     :raises KooDriveConfigError: a value is missing or cannot be sent as a header
     """
 
+    app_id: str = ""
+    user_id: str | None = None
+    sign_host: bool = True
+
     def __init__(
         self, app_id: str, app_secret: str, user_id: str | None = None, *, sign_host: bool = True
     ) -> None:
+        app_secret = _Secret(app_secret)
         if not app_secret:
             raise KooDriveConfigError("app authentication needs the AppSecret; it is empty")
         self.app_id = header_value("AppId", app_id)
@@ -115,10 +129,11 @@ class TokenAuth(AuthBase):
     """
 
     def __init__(self, token: str, prefix: str | None = DEFAULT_TOKEN_PREFIX) -> None:
-        header_value("access token", _bare(token))
+        token = _Secret(token)
+        header_value("access token", _Secret(_bare(token)))
         self._token = token
         scheme = "" if has_scheme(token) else DEFAULT_TOKEN_PREFIX if prefix is None else prefix
-        self._authorization = header_value("token prefix", scheme + token)
+        self._authorization = header_value("token prefix", _Secret(scheme + token))
 
     def redact(self, text: str) -> str:
         """Return a text without the token."""
@@ -203,6 +218,7 @@ def canonical_query(query: str) -> str:
 
 def _without(text: str, secret: str) -> str:
     # A token with its scheme may come back without it, and any secret percent-encoded or escaped.
+    secret = str(secret)
     spellings = {
         spelled
         for part in (secret, _bare(secret))

@@ -13,12 +13,18 @@ from urllib.parse import quote, unquote, urlencode
 import pendulum
 import requests
 import tenacity
+import urllib3.exceptions
 
 from airflow_provider_koodrive.api.auth import header_value
 from airflow_provider_koodrive.api.envelope import clock_skew_seconds, open_envelope
 from airflow_provider_koodrive.api.retry import Verdict, judge, wait_seconds
-from airflow_provider_koodrive.api.transport import connection_error, read_body
-from airflow_provider_koodrive.exceptions import KooDriveError, KooDriveValidationError
+from airflow_provider_koodrive.api.transport import connection_error
+from airflow_provider_koodrive.api.wire import ACCEPT_ENCODING, Attempt, WatchedAdapter, attempt, read_body
+from airflow_provider_koodrive.exceptions import (
+    KooDriveConnectionError,
+    KooDriveError,
+    KooDriveValidationError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -88,11 +94,15 @@ class KooDriveClient:
         self._deadline_seconds = deadline
         self._backoff = backoff
         self._clock_skew = 0.0
+        # Given with each request, since the environment would override those of a session.
+        self._verify = verify
+        self._proxies = dict(proxies or {})
         self._session = _Session()
+        self._session.mount("https://", WatchedAdapter())
+        self._session.mount("http://", WatchedAdapter())
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._session.verify = verify
-        self._session.proxies.update(proxies or {})
         self._session.headers["Accept"] = "application/json"
+        self._session.headers["Accept-Encoding"] = ACCEPT_ENCODING
         self._session.headers["User-Agent"] = header_value("User-Agent", user_agent)
         if language is not None:
             self._session.headers["language"] = header_value("language", language)
@@ -122,8 +132,10 @@ class KooDriveClient:
         params: Mapping[str, Any] | None = None,
         json: Any = None,
         expects: Sequence[str] = (),
+        read: Callable[[dict[str, Any]], Any] | None = None,
         deadline: Deadline | None = None,
-    ) -> dict[str, Any]:
+        trace_id: str | None = None,
+    ) -> Any:
         """
         Call KooDrive, repeating what may be repeated, and return its envelope.
 
@@ -132,11 +144,13 @@ class KooDriveClient:
         :param params: query parameters; None values are left out
         :param json: body, sent as UTF-8 JSON; None sends no body
         :param expects: fields of which one must be there for a success without ``code`` (inferred)
+        :param read: makes of the envelope what is returned in its place
         :param deadline: when to give up; None starts the client's own
+        :param trace_id: ``X-Traceid`` to send; None for a new one
         :raises KooDriveError: of the kind that fits; a write whose outcome is unknown is not repeated
         """
         deadline = deadline or self.deadline()
-        trace_id = new_trace_id()
+        trace_id = trace_id or new_trace_id()
         repeat = self.repeating(
             f"{method} {path}", lambda error: judge(method, error) is Verdict.REPEAT, deadline, trace_id
         )
@@ -147,6 +161,7 @@ class KooDriveClient:
             params=params,
             json=json,
             expects=expects,
+            read=read,
             deadline=deadline,
             trace_id=trace_id,
         )
@@ -204,13 +219,14 @@ class KooDriveClient:
         params: Mapping[str, Any] | None = None,
         json: Any = None,
         expects: Sequence[str] = (),
-    ) -> dict[str, Any]:
+        read: Callable[[dict[str, Any]], Any] | None = None,
+    ) -> Any:
         """
         Send one request, once, and return KooDrive's envelope.
 
         :param trace_id: ``X-Traceid`` to send, see :func:`new_trace_id`
-        :param deadline: time-outs are cut to what is left of it
-        :raises KooDriveError: of the kind that fits, with the call's details
+        :param deadline: nothing is sent and no answer awaited after it
+        :raises KooDriveError: of the kind that fits, with the call's details; see :meth:`call`
         """
         url = self.endpoint + checked_path(path) + query_string(params)
         body, headers = encode_body(json), {"X-Traceid": trace_id}
@@ -218,29 +234,31 @@ class KooDriveClient:
             headers["Content-Type"] = "application/json"
         started = time.monotonic()
         try:
-            status, answer_headers, answer = self._exchange(method, url, body, headers, deadline)
-            self._clock_skew = clock_skew_seconds(answer_headers) or 0.0
-            envelope = open_envelope(status, answer_headers, answer, expects=expects, redact=self.auth.redact)
+            envelope = self._exchange(checked_method(method), url, body, headers, deadline, expects)
+            answer = envelope if read is None else read(envelope)
         except KooDriveError as error:
             error.trace_id, error.method, error.path = trace_id, method, path
             log.debug("%s %s failed: %s", method, path, error)
-            raise
-        log.debug(
-            "%s %s: HTTP %s, %s bytes, %.0f ms (trace id %s)",
-            method,
-            path,
-            status,
-            len(answer),
-            (time.monotonic() - started) * 1000,
-            trace_id,
-        )
-        return envelope
+            # The frames below hold the answer, in which a server may have said our secrets.
+            raise error.with_traceback(None) from None
+        milliseconds = (time.monotonic() - started) * 1000
+        log.debug("%s %s succeeded after %.0f ms (trace id %s)", method, path, milliseconds, trace_id)
+        return answer
 
     def _exchange(
-        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], deadline: Deadline
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        left = max(deadline.left(), 0.001)
-        timeouts = (min(self._connect_timeout, left), min(self._read_timeout, left))
+        self,
+        method: str,
+        url: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        deadline: Deadline,
+        expects: Sequence[str],
+    ) -> dict[str, Any]:
+        left = deadline.left()
+        if left <= 0:
+            raise KooDriveConnectionError("not sent, since the deadline has passed", sent=False)
+        this = Attempt(deadline.left, self._read_timeout)
+        token = attempt.set(this)
         try:
             response = self._session.request(
                 method,
@@ -248,14 +266,22 @@ class KooDriveClient:
                 data=body,
                 headers=headers,
                 auth=self.auth,
-                timeout=timeouts,
+                timeout=(min(self._connect_timeout, left), min(self._read_timeout, left)),
+                verify=self._verify,
+                proxies=self._proxies.copy(),
                 allow_redirects=False,
                 stream=True,
             )
             with response:
-                return response.status_code, response.headers, read_body(response, deadline.left)
-        except (requests.RequestException, OSError, ValueError) as err:
-            raise connection_error(err, self.auth.redact) from None
+                answer = read_body(response)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as err:
+            raise connection_error(err, this.sent, self.auth.redact) from None
+        finally:
+            attempt.reset(token)
+        self._clock_skew = clock_skew_seconds(response.headers) or 0.0
+        return open_envelope(
+            response.status_code, response.headers, answer, expects=expects, redact=self.auth.redact
+        )
 
 
 class _Session(requests.Session):
@@ -267,6 +293,17 @@ class _Session(requests.Session):
 def new_trace_id() -> str:
     """Return 58 characters for ``X-Traceid`` (KooDrive's documents, header table: "length 58")."""
     return secrets.token_hex(TRACE_ID_BYTES)
+
+
+def checked_method(method: str) -> str:
+    """
+    Return an HTTP method.
+
+    :raises KooDriveValidationError: it is no word
+    """
+    if method.isascii() and method.isalpha():
+        return method
+    raise KooDriveValidationError(f"{method!r} is not an HTTP method")
 
 
 def checked_path(path: str) -> str:

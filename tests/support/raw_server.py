@@ -44,16 +44,19 @@ class RawRequest:
         return any(key.lower() == name.lower() for key, _ in self.headers)
 
 
-class Exchange:
-    """One request, and the ways to treat it."""
+NONE = RawRequest("", "", [], b"", 0)
 
-    def __init__(self, request: RawRequest, sock: socket.socket, stopping: threading.Event) -> None:
+
+class Exchange:
+    """One request, or a connection that is new, and the ways to treat it."""
+
+    def __init__(self, sock: socket.socket, stopping: threading.Event, request: RawRequest = NONE) -> None:
         self.request = request
-        self._sock = sock
+        self.sock = sock
         self._stopping = stopping
 
     def send(self, answer: bytes) -> None:
-        self._sock.sendall(answer)
+        self.sock.sendall(answer)
 
     def trickle(self, pieces: Iterable[bytes], every: float) -> None:
         """Send piece after piece, until the client or the server has had enough."""
@@ -64,21 +67,17 @@ class Exchange:
 
     def hang(self) -> None:
         """Answer nothing until the client leaves or the test ends."""
-        self._sock.settimeout(0.05)
+        self.sock.settimeout(0.05)
         while not self._stopping.is_set():
             with contextlib.suppress(TimeoutError):
-                if not self._sock.recv(1):
+                if not self.sock.recv(1):
                     return
 
     def reset(self) -> None:
-        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.close()
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        raise ConnectionAbortedError
 
     def close(self) -> None:
-        # Closing alone would wait for the file that the request is read from.
-        if self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8) == struct.pack("ii", 0, 0):
-            with contextlib.suppress(OSError):
-                self._sock.shutdown(socket.SHUT_RDWR)
         raise ConnectionAbortedError
 
 
@@ -89,10 +88,12 @@ class RawServer:
 
     :param handle: treats each request; the connection stays open after it
     :param tls: context for TLS, None for plain text
+    :param greet: treats each new connection, before TLS; False ends it
     """
 
     handle: Callable[[Exchange], None]
     tls: ssl.SSLContext | None = None
+    greet: Callable[[Exchange], bool] = lambda _exchange: True
     requests: list[RawRequest] = field(default_factory=list)
     connections: int = 0
     _stopping: threading.Event = field(default_factory=threading.Event)
@@ -132,6 +133,8 @@ class RawServer:
 
     def _serve(self, sock: socket.socket, number: int) -> None:
         with contextlib.suppress(OSError), sock:
+            if not self.greet(Exchange(sock, self._stopping)):
+                return
             if self.tls is not None:
                 sock = self.tls.wrap_socket(sock, server_side=True)
             sock.settimeout(0.05)
@@ -139,7 +142,7 @@ class RawServer:
                 while (request := self._read(sock, number)) is not None:
                     self.requests.append(request)
                     sock.settimeout(None)
-                    self.handle(Exchange(request, sock, self._stopping))
+                    self.handle(Exchange(sock, self._stopping, request))
                     sock.settimeout(0.05)
 
     def _read(self, sock: socket.socket, number: int) -> RawRequest | None:

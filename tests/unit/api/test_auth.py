@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from urllib.parse import quote
@@ -372,9 +373,7 @@ class TestRedact:
     def test_encoded(self, secret, encode):
         for key in (AppAuth(APP_ID, secret, USER_ID), TokenAuth(secret)):
             shown = key.redact(f"you sent {encode(secret)}!")
-            assert "s3" not in shown
-            assert shown.startswith("you sent ")
-            assert shown.endswith("!")
+            assert re.fullmatch(r"""you sent ["']?\*\*\*["']?!""", shown)
 
     def test_signature(self):
         key = AppAuth(APP_ID, APP_SECRET, USER_ID)

@@ -1,0 +1,320 @@
+"""What a connection's failure means, on real sockets: above all whether the request may have left."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import contextmanager
+
+import pytest
+from support.clients import token_client
+from support.raw_server import JSON, RawServer, always, reply
+from support.tls import self_signed
+
+from airflow_provider_koodrive.exceptions import (
+    KooDriveConfigError,
+    KooDriveConnectionError,
+    KooDriveError,
+    KooDriveResponseError,
+)
+
+PATH = "/koodrive/ose/v1/space/group"
+SUCCESS = reply({"code": 0}, headers=[JSON])
+SHORT = {"connect_timeout": 0.3, "read_timeout": 0.3, "max_attempts": 2}
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory):
+    return self_signed(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy_of_the_machine(monkeypatch):
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def nobody() -> str:
+    """The address of a port on which nothing listens."""
+    with RawServer(always(SUCCESS)) as server:
+        return server.url
+
+
+@contextmanager
+def nobody_accepts():
+    """A listener whose queue is full, so that a connection takes for ever."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        address = listener.getsockname()
+        waiting = []
+        for _ in range(8):
+            sock = socket.socket()
+            sock.setblocking(False)
+            sock.connect_ex(address)
+            waiting.append(sock)
+        yield f"http://127.0.0.1:{address[1]}"
+        for sock in waiting:
+            sock.close()
+
+
+def failure(url: str, method: str, caplog, **options) -> tuple[KooDriveConnectionError, int]:
+    """The error of a call, and the number of attempts."""
+    caplog.clear()
+    with pytest.raises(KooDriveConnectionError) as caught:
+        token_client(url, **{**SHORT, **options}).call(method, PATH, json={} if method == "POST" else None)
+    return caught.value, 1 + len([record for record in caplog.records if "Attempt" in record.getMessage()])
+
+
+def check_not_sent(url: str, caplog, match: str, **options) -> None:
+    for method in ("POST", "GET"):
+        error, attempts = failure(url, method, caplog, **options)
+        assert error.sent is False
+        assert attempts == 2
+        assert match in str(error)
+
+
+class TestTheRequestDidNotLeave:
+    def test_unknown_host(self, caplog):
+        check_not_sent("http://koodrive.invalid", caplog, "the host's name is not known")
+
+    def test_no_host(self, caplog):
+        check_not_sent("http://a..b", caplog, "label empty or too long")
+
+    def test_nothing_listens(self, caplog):
+        check_not_sent(nobody(), caplog, "the host cannot be reached")
+
+    def test_connection_takes_too_long(self, caplog):
+        with nobody_accepts() as url:
+            check_not_sent(url, caplog, "the host did not accept the connection in time")
+
+    def test_tls_with_a_server_that_speaks_none(self, caplog):
+        def greet(exchange):
+            exchange.send(reply(b"Bad Request", 400))
+            return True
+
+        with RawServer(always(b""), greet=greet) as server:
+            check_not_sent(server.url.replace("http:", "https:"), caplog, "TLS failed")
+
+    def test_tls_that_nobody_has_signed(self, tls, caplog):
+        with RawServer(always(SUCCESS), tls=tls[0]) as server:
+            check_not_sent(server.url, caplog, "TLS failed")
+            assert server.requests == []
+
+    def test_tls_for_another_host(self, tmp_path, caplog):
+        context, trusted = self_signed(tmp_path, "127.0.0.2")
+        with RawServer(always(SUCCESS), tls=context) as server:
+            check_not_sent(server.url, caplog, "TLS failed", verify=trusted)
+
+    @pytest.mark.parametrize("end", ["hang", "close", "reset"])
+    def test_tls_handshake_that_does_not_end(self, tls, end, caplog):
+        with RawServer(always(SUCCESS), tls=tls[0], greet=lambda new: getattr(new, end)()) as server:
+            check_not_sent(server.url, caplog, "")
+
+    @pytest.mark.parametrize("scheme", ["http", "https"])
+    def test_no_proxy_there(self, scheme, caplog):
+        check_not_sent(
+            f"{scheme}://koodrive.invalid", caplog, "the proxy refused", proxies={scheme: nobody()}
+        )
+
+    @pytest.mark.parametrize("status", [403, 407, 502])
+    def test_proxy_that_refuses_to_connect(self, status, caplog):
+        with RawServer(always(reply(b"no", status))) as proxy:
+            check_not_sent(
+                "https://koodrive.invalid", caplog, "the proxy refused", proxies={"https": proxy.url}
+            )
+            assert {request.method for request in proxy.requests} == {"CONNECT"}
+
+    @pytest.mark.parametrize("end", ["hang", "close", "reset"])
+    def test_proxy_that_does_not_answer(self, end, caplog):
+        with RawServer(lambda exchange: getattr(exchange, end)()) as proxy:
+            check_not_sent("https://koodrive.invalid", caplog, "", proxies={"https": proxy.url})
+
+
+ENDS = {
+    "closed": lambda exchange: exchange.close(),
+    "reset": lambda exchange: exchange.reset(),
+    "no answer": lambda exchange: exchange.hang(),
+    "half of the status line": lambda exchange: (exchange.send(b"HTTP/1.1 20"), exchange.close()),
+    "half of the body": lambda exchange: (exchange.send(reply(b'{"code"', length=99)), exchange.close()),
+    "reset in the body": lambda exchange: (exchange.send(reply(b'{"code"', length=99)), exchange.reset()),
+    "silence in the body": lambda exchange: (exchange.send(reply(b'{"code"', length=99)), exchange.hang()),
+    "cut in a chunk": lambda exchange: (
+        exchange.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"),
+        exchange.close(),
+    ),
+    "no size of a chunk": lambda exchange: exchange.send(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n\r\n"
+    ),
+    "no HTTP": lambda exchange: exchange.send(b"SSH-2.0-OpenSSH_9.6\r\n\r\n"),
+    "no status": lambda exchange: exchange.send(b"HTTP/1.1 OK\r\n\r\n"),
+    "two lengths": lambda exchange: exchange.send(
+        b'HTTP/1.1 200 OK\r\nContent-Length: 9\r\nContent-Length: 10\r\n\r\n{"code":0}'
+    ),
+    "many headers": lambda exchange: exchange.send(b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200 + b"\r\n"),
+    "long header": lambda exchange: exchange.send(b"HTTP/1.1 200 OK\r\nA: " + b"b" * 70_000 + b"\r\n\r\n"),
+}
+
+
+def check_sent(url: str, server: RawServer, caplog, **options) -> None:
+    error, attempts = failure(url, "POST", caplog, **options)
+    assert error.sent is True
+    assert attempts == 1
+    assert len(server.requests) == 1
+    _, attempts = failure(url, "GET", caplog, **options)
+    assert attempts == 2
+    assert len(server.requests) == 3
+
+
+class TestTheRequestMayHaveArrived:
+    @pytest.mark.parametrize("end", ENDS.values(), ids=ENDS.keys())
+    def test_plain(self, end, caplog):
+        with RawServer(end) as server:
+            check_sent(server.url, server, caplog)
+
+    @pytest.mark.parametrize("end", ENDS.values(), ids=ENDS.keys())
+    def test_tls(self, tls, end, caplog):
+        context, trusted = tls
+        with RawServer(end, tls=context) as server:
+            check_sent(server.url, server, caplog, verify=trusted)
+
+    @pytest.mark.parametrize("end", ["closed", "reset", "no answer"])
+    def test_through_a_proxy(self, end, caplog):
+        with RawServer(ENDS[end]) as proxy:
+            check_sent("http://koodrive.invalid", proxy, caplog, proxies={"http": proxy.url})
+            assert proxy.requests[0].target == f"http://koodrive.invalid{PATH}"
+
+    def test_garbage_after_the_handshake(self, tls, caplog):
+        context, trusted = tls
+
+        def handle(exchange):
+            # Below TLS: the record layer breaks while the client waits for the answer.
+            raw = socket.socket(fileno=exchange.sock.detach())
+            raw.sendall(b"\x17\x03\x03\x00\x20" + b"x" * 32)
+            raw.close()
+            raise ConnectionAbortedError
+
+        with RawServer(handle, tls=context) as server:
+            check_sent(server.url, server, caplog, verify=trusted)
+
+    @pytest.mark.parametrize("end", ["closed", "reset"])
+    def test_a_connection_that_was_kept(self, end, caplog):
+        def handle(exchange):
+            exchange.send(SUCCESS) if len(server.requests) == 1 else ENDS[end](exchange)
+
+        with RawServer(handle) as server:
+            client = token_client(server.url, **SHORT)
+            client.call("POST", PATH, json={})
+            with pytest.raises(KooDriveConnectionError) as caught:
+                client.call("POST", PATH, json={})
+            assert server.connections == 1
+        assert caught.value.sent is True
+        assert len(server.requests) == 2
+
+    def test_a_connection_that_was_closed_meanwhile(self):
+        with RawServer(lambda exchange: (exchange.send(SUCCESS), exchange.close())) as server:
+            client = token_client(server.url, **SHORT)
+            for _ in range(3):
+                client.call("POST", PATH, json={})
+            assert len(server.requests) == 3
+
+    @pytest.mark.parametrize("end", ["close", "reset"])
+    def test_cut_while_the_body_goes_out(self, end, caplog):
+        body = {"a": "x" * 8_000_000}
+
+        def greet(exchange):
+            exchange.sock.recv(1000)
+            getattr(exchange, end)()
+
+        with RawServer(always(SUCCESS), greet=greet) as server:
+            with pytest.raises(KooDriveConnectionError) as caught:
+                token_client(server.url).call("POST", PATH, json=body)
+            assert server.connections == 1
+        assert caught.value.sent is True
+
+    def test_cut_in_the_headers(self):
+        """Python's HTTP takes the cut for the headers' end, so there is an answer, which says nothing."""
+        end = (b"HTTP/1.1 200 OK\r\nA:", b"HTTP/1.1 200 OK\r\n")
+        for sent in end:
+            with RawServer(lambda exchange, sent=sent: (exchange.send(sent), exchange.close())) as server:
+                with pytest.raises(KooDriveResponseError):
+                    token_client(server.url, **SHORT).call("POST", PATH, json={})
+                assert len(server.requests) == 1
+
+    def test_an_early_answer_to_a_body_counts(self, caplog):
+        def greet(exchange):
+            exchange.sock.recv(1000)
+            exchange.send(reply({"code": 13000102, "msg": "too long"}, 413))
+            exchange.hang()
+
+        with RawServer(always(SUCCESS), greet=greet) as server, pytest.raises(KooDriveError) as caught:
+            token_client(server.url, **SHORT).call("POST", PATH, json={"a": "x" * 8_000_000})
+        assert getattr(caught.value, "sent", True) is True
+
+
+class TestSettings:
+    def test_a_certificate_that_is_trusted(self, tls):
+        with RawServer(always(SUCCESS), tls=tls[0]) as server:
+            assert token_client(server.url, verify=tls[1]).call("GET", PATH) == {"code": 0}
+
+    def test_verification_switched_off(self, tls):
+        with RawServer(always(SUCCESS), tls=tls[0]) as server, pytest.warns(match="Unverified HTTPS"):
+            assert token_client(server.url, verify=False).call("GET", PATH) == {"code": 0}
+
+    def test_verify_beats_the_environment(self, tls, tmp_path, monkeypatch):
+        _, other = self_signed(tmp_path)
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", other)
+        with RawServer(always(SUCCESS), tls=tls[0]) as server:
+            assert token_client(server.url, verify=tls[1]).call("GET", PATH) == {"code": 0}
+
+    def test_certificate_of_the_environment(self, tls, monkeypatch):
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", tls[1])
+        with RawServer(always(SUCCESS), tls=tls[0]) as server:
+            assert token_client(server.url).call("GET", PATH) == {"code": 0}
+
+    def test_certificate_that_is_not_there(self, tls):
+        with RawServer(always(SUCCESS), tls=tls[0]) as server:
+            with pytest.raises(KooDriveConfigError, match="CA certificate"):
+                token_client(server.url, verify="/nowhere/ca.pem").call("GET", PATH)
+            assert server.connections == 0
+
+    def test_proxy(self):
+        with RawServer(always(SUCCESS)) as proxy:
+            client = token_client("http://koodrive.invalid", proxies={"http": proxy.url})
+            client.call("GET", PATH)
+            client.call("GET", PATH)
+            assert proxy.connections == 1
+
+    def test_proxy_beats_the_environment(self, monkeypatch):
+        monkeypatch.setenv("HTTP_PROXY", nobody())
+        with RawServer(always(SUCCESS)) as proxy:
+            token_client("http://koodrive.invalid", proxies={"http": proxy.url}).call("GET", PATH)
+
+    def test_proxy_of_the_environment(self, monkeypatch):
+        with RawServer(always(SUCCESS)) as proxy:
+            monkeypatch.setenv("http_proxy", proxy.url)
+            token_client("http://koodrive.invalid").call("GET", PATH)
+
+    @pytest.mark.parametrize("endpoint", ["http://", "http://[", "ftp://127.0.0.1", "127.0.0.1"])
+    def test_endpoint_that_is_none(self, endpoint):
+        with pytest.raises(KooDriveConfigError, match="cannot be built"):
+            token_client(endpoint).call("POST", PATH, json={})
+
+    def test_proxy_that_is_none(self):
+        with pytest.raises(KooDriveError):
+            token_client("http://koodrive.invalid", proxies={"http": "http://"}).call("GET", PATH)
+
+
+def test_mocked_transport(requests_mock):
+    """Users' tests put a mock in place of the connections, which then tell nothing about themselves."""
+    import requests
+
+    client = token_client("https://koodrive.invalid", **SHORT)
+    requests_mock.get(f"https://koodrive.invalid{PATH}", json={"code": 0})
+    assert client.call("GET", PATH) == {"code": 0}
+    for error, sent in ((requests.ConnectTimeout, False), (requests.ReadTimeout, True)):
+        requests_mock.post(f"https://koodrive.invalid{PATH}", exc=error)
+        with pytest.raises(KooDriveConnectionError) as caught:
+            client.call("POST", PATH)
+        assert caught.value.sent is sent
+    requests_mock.post(f"https://koodrive.invalid{PATH}", text="<html>", status_code=404)
+    with pytest.raises(KooDriveResponseError):
+        client.call("POST", PATH)
