@@ -239,7 +239,8 @@ class KooDriveClient:
         except KooDriveError as error:
             error.trace_id, error.method, error.path = trace_id, method, path
             log.debug("%s %s failed: %s", method, path, error)
-            # The frames below hold the answer, in which a server may have said our secrets.
+            # The frames below hold what was sent and the answer, in which a server may have said our secrets.
+            error.__context__ = None
             raise error.with_traceback(None) from None
         milliseconds = (time.monotonic() - started) * 1000
         log.debug("%s %s succeeded after %.0f ms (trace id %s)", method, path, milliseconds, trace_id)

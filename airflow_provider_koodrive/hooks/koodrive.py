@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_koodrive import __version__
 from airflow_provider_koodrive.connection import CONN_TYPE, DEFAULT_CONN_ID, KooDriveSettings, settings_from
-from airflow_provider_koodrive.exceptions import KooDriveError
+from airflow_provider_koodrive.exceptions import KooDriveConfigError, KooDriveError
 from airflow_provider_koodrive.form import form_widgets, ui_field_behaviour
 
 if TYPE_CHECKING:
@@ -57,7 +57,12 @@ class KooDriveHook(BaseHook):
 
         :raises KooDriveConfigError: a field is wrong or missing
         """
-        settings = settings_from(self.get_connection(self.koodrive_conn_id))
+        try:
+            settings = settings_from(self.get_connection(self.koodrive_conn_id))
+        except KooDriveConfigError as err:
+            # The frames below hold the connection, and a traceback with variables would show its password.
+            err.__context__ = None
+            raise err.with_traceback(None) from None
         for secret in settings.secrets():
             _hide(secret)
         if settings.verify is False:
