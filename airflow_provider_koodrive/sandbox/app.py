@@ -100,7 +100,8 @@ class Service:
                 user_id=call.user["id"] if call.user else None,
                 committed=call.committed,
                 faults=tuple(fault.kind for fault in drawn),
-            )
+            ),
+            request.headers.get("authorization"),
         )
         return response
 

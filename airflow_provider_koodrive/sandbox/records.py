@@ -46,11 +46,18 @@ class Records:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._records: deque[CallRecord] = deque(maxlen=MAX_RECORDS)
+        self._authorizations: deque[str] = deque(maxlen=MAX_RECORDS)
 
-    def add(self, record: CallRecord) -> None:
+    def add(self, record: CallRecord, authorization: str | None) -> None:
         with self._lock:
             self._records.append(record)
+            if authorization is not None:
+                self._authorizations.append(authorization)
 
     def all(self) -> list[CallRecord]:
         with self._lock:
             return list(self._records)
+
+    def authorizations(self) -> list[str]:
+        with self._lock:
+            return list(self._authorizations)

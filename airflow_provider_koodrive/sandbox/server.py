@@ -183,6 +183,11 @@ class Sandbox:
         """The calls it has taken, in the order of their answers; the last 100,000."""
         return self._records.all()
 
+    @property
+    def authorizations(self) -> list[str]:
+        """The ``Authorization`` headers of these calls: secrets, for tests that look where they leak to."""
+        return self._records.authorizations()
+
     def refuse_connections(self, seconds: float) -> None:
         """
         Close the port now, and the connections on which nothing is under way.

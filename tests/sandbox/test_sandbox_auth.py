@@ -177,6 +177,7 @@ class TestSignature:
         assert refusal(answer) == (401, "APIGW.0303")
         assert koodrive_sandbox.app_secret not in answer.text
         assert koodrive_sandbox.calls[-1].user_id is None
+        assert koodrive_sandbox.authorizations == [answer.request.headers["Authorization"]]
 
     @pytest.mark.parametrize("what", ["path", "query", "body", "method"])
     def test_covers(self, koodrive_sandbox: Sandbox, what: str) -> None:
