@@ -57,10 +57,8 @@ class Intent:
     trace_id: str
     space_id: str | None = None
 
-    def made(self, space: Mapping[str, Any], name: str) -> bool:
-        """Whether that try created this space, as far as ids and times can tell."""
-        if self.name != name:
-            return False
+    def made(self, space: Mapping[str, Any]) -> bool:
+        """Whether that try created this space of its name, as far as ids and times can tell."""
         if self.space_id is not None:
             return self.space_id == str(space["id"])
         try:
@@ -86,10 +84,6 @@ class CreateJournal(Protocol):
 @dataclass(frozen=True)
 class _Created:
     answer: CreateAnswer
-
-
-class _NotListedYetError(KooDriveError):
-    """KooDrive has created the space, but its lists do not show it yet."""
 
 
 class Creation:
@@ -121,10 +115,9 @@ class Creation:
         self._journal = journal
         self._deadline = spaces.client.deadline()
         self._trace_id = new_trace_id()
-        earlier = journal.read() if journal else None
-        self._earlier = Intent(**earlier) if earlier else None
+        self._earlier = _read(journal, self._name)
         self._intent: Intent | None = None
-        self._unknown: KooDriveError | None = None
+        self._unknown = False
         self._refusal: KooDriveError | None = None
 
     def run(self) -> dict[str, Any]:
@@ -133,17 +126,21 @@ class Creation:
         if space is None:
             sent = self._send()
             if isinstance(sent, _Created):
-                return self._result(self._listed(sent.answer["id"]), True, sent.answer["failedList"])
+                space = self._listed(sent.answer["id"])
+                self._note(space["id"])
+                return self._result(space, True, sent.answer["failedList"])
             space = sent
         return self._take(space)
 
     def _take(self, space: Mapping[str, Any]) -> dict[str, Any]:
-        created = self._unknown is not None or self._made(space)
-        if not created and not self._reuse:
+        created = self._unknown or (self._earlier is not None and self._earlier.made(space))
+        if created:
+            self._note(space["id"])
+        elif not self._reuse:
             raise KooDriveConflictError(
-                f"the calling user already owns a group space {self._name!r}, id {space['id']}"
+                f"the calling user already owns a group space {self._name!r}, id {space['id']}",
+                trace_id=self._trace_id,
             ) from self._refusal
-        self._note(space["id"])
         return self._result(space, created, self._complete(space))
 
     def _send(self) -> _Created | Mapping[str, Any]:
@@ -151,22 +148,17 @@ class Creation:
         try:
             return self._client.repeating(what, self._again, self._deadline, self._trace_id)(self._attempt)
         except KooDriveError as err:
-            if self._unknown is None:
-                if self._journal:
-                    self._journal.forget()
-                raise
-            raise KooDriveOutcomeUnknownError(
-                f"nothing tells whether KooDrive created the group space {self._name!r}, first sent "
-                f"{self._intent.sent_at if self._intent else 'never'}: look for it in KooDrive",
-                name=self._name,
-                trace_id=self._trace_id,
-                method="POST",
-                path=CREATE_PATH,
-            ) from err
+            if self._unknown or (self._earlier is not None and err is self._refusal):
+                raise self._outcome_unknown(
+                    "nothing tells whether KooDrive created the group space {name}, first sent {sent_at}: "
+                    "look for it among the calling user's own in KooDrive before it is created again"
+                ) from err
+            self._take_back()
+            raise
 
     def _attempt(self) -> _Created | Mapping[str, Any]:
         """Return KooDrive's answer, or the space that is there already."""
-        if self._unknown is not None or self._refusal is not None:
+        if self._unknown or self._refusal is not None:
             space = self._find()
             if space is not None:
                 return space
@@ -174,34 +166,39 @@ class Creation:
             raise self._refusal
         self._note()
         try:
-            envelope = self._client.send(
+            answer = self._client.send(
                 "POST",
                 CREATE_PATH,
                 json=self._body,
-                expects=("id",),
+                expects=("id", "failedList"),
+                read=parse_create_answer,
                 trace_id=self._trace_id,
                 deadline=self._deadline,
             )
-            return _Created(parse_create_answer(envelope))
+            return _Created(answer)
         except KooDriveError as err:
             verdict = judge("POST", err)
             if verdict is Verdict.UNKNOWN:
-                self._unknown = err
+                self._unknown = True
             elif verdict is Verdict.REPEAT or not _may_mean_exists(err):
                 raise
-            elif self._unknown is not None or self._earlier is not None:
-                # It exists, since what was sent earlier arrived; the lists may only show it later.
+            elif self._should_be_there(err):
                 self._refusal = err
             space = self._find()
             if space is None:
                 raise
             return space
 
+    def _should_be_there(self, refusal: KooDriveError) -> bool:
+        """Whether the space exists by what was sent or answered, and lists may only show it later."""
+        sent_before = self._unknown or self._earlier is not None
+        return sent_before or (self._reuse and isinstance(refusal, KooDriveConflictError))
+
     def _again(self, error: KooDriveError) -> bool:
         return error is self._refusal or judge("POST", error) is not Verdict.RAISE
 
     def _find(self) -> dict[str, Any] | None:
-        return self._spaces.find(self._name, deadline=self._deadline)
+        return self._spaces.find(self._name, deadline=self._deadline, trace_id=self._trace_id)
 
     def _listed(self, new_id: str | None) -> Mapping[str, Any]:
         """Look the new space up: documents differ on whether the answer's id is the group's."""
@@ -209,11 +206,14 @@ class Creation:
         def look() -> Mapping[str, Any]:
             space = self._find()
             if space is None:
-                raise _NotListedYetError("KooDrive created the space, but does not list it yet")
+                raise self._outcome_unknown(
+                    "KooDrive created the group space {name}, sent {sent_at}, but its lists do not show it "
+                    "yet: look for it among the calling user's own in KooDrive"
+                )
             return space
 
         def again(error: KooDriveError) -> bool:
-            return isinstance(error, _NotListedYetError)
+            return isinstance(error, KooDriveOutcomeUnknownError)
 
         try:
             what = f"look for the new space {self._name!r}"
@@ -230,10 +230,11 @@ class Creation:
         wanted = self._body.get("capacity")
         if wanted is not None and space.get("capacity") not in (None, wanted):
             log.warning(
-                "Group space %r has %s GB, not %s: no call of KooDrive's changes that",
+                "Group space %r has %s GB, not %s: no call of KooDrive's changes that (trace id %s)",
                 self._name,
                 space["capacity"],
                 wanted,
+                self._trace_id,
             )
         return add_missing(
             self._client,
@@ -241,10 +242,10 @@ class Creation:
             self._members,
             api_edition=self._spaces.api_edition,
             deadline=self._deadline,
+            trace_id=self._trace_id,
         )
 
     def _result(self, space: Mapping[str, Any], created: bool, failed: list[str]) -> dict[str, Any]:
-        self._note(space["id"])
         return {
             "id": space["id"],
             "containerId": space.get("containerId"),
@@ -254,17 +255,42 @@ class Creation:
             "failedList": failed,
         }
 
-    def _made(self, space: Mapping[str, Any]) -> bool:
-        """Whether this try or an earlier one of the same task created the space."""
-        return self._earlier is not None and self._earlier.made(space, self._name)
+    def _outcome_unknown(self, message: str) -> KooDriveOutcomeUnknownError:
+        sent_at = self._intent.sent_at if self._intent else "by an earlier try"
+        return KooDriveOutcomeUnknownError(
+            message.format(name=repr(self._name), sent_at=sent_at),
+            name=self._name,
+            trace_id=self._trace_id,
+            method="POST",
+            path=CREATE_PATH,
+        )
 
     def _note(self, space_id: str | None = None) -> None:
+        """Note what is about to be sent, or what came of it; an earlier try's create may still arrive."""
         now = self._client.now()
-        first = self._intent.sent_at if self._intent else str(now.subtract(seconds=CLOCK_TOLERANCE_SECONDS))
+        if self._intent is not None:
+            first = self._intent.sent_at
+        elif self._earlier is not None and self._earlier.space_id is None:
+            first = self._earlier.sent_at
+        else:
+            first = str(now.subtract(seconds=CLOCK_TOLERANCE_SECONDS))
         last = now.add(seconds=self._client.longest_attempt + CLOCK_TOLERANCE_SECONDS)
         self._intent = Intent(self._name, first, str(last), self._trace_id, space_id)
         if self._journal:
             self._journal.note(asdict(self._intent))
+
+    def _take_back(self) -> None:
+        """Note that nothing came of what was about to be sent."""
+        if self._journal and self._earlier is not None:
+            self._journal.note(asdict(self._earlier))
+        elif self._journal:
+            self._journal.forget()
+
+
+def _read(journal: CreateJournal | None, name: str) -> Intent | None:
+    noted = journal.read() if journal else None
+    intent = Intent(**noted) if noted else None
+    return intent if intent is not None and intent.name == name else None
 
 
 def _moment(text: str) -> pendulum.DateTime:

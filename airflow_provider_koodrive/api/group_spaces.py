@@ -8,12 +8,17 @@ Enterprise", "Querying the List of Team Spaces", "Dismissing a Group Space".
 from __future__ import annotations
 
 import logging
+import re
 import unicodedata
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote
 
+from airflow_provider_koodrive.api.client import new_trace_id
 from airflow_provider_koodrive.api.members import LEGACY_EDITION, members_to_be
 from airflow_provider_koodrive.api.paging import walk
 from airflow_provider_koodrive.api.records import GroupSpacePage, parse_group_space_page
+from airflow_provider_koodrive.api.retry import Verdict, judge
 from airflow_provider_koodrive.exceptions import KooDriveError, KooDriveValidationError
 from airflow_provider_koodrive.naming import check_group_space_name
 
@@ -29,6 +34,8 @@ SPACE_PATH = "/koodrive/ose/v1/space"
 SESSION_PATH = "/koodrive/ose/v1/session/auth"
 LARGEST_PAGE = 100
 OWNED = 1  # teamType of the calling user's own spaces
+
+_WHOLE_NUMBER = re.compile(r"\s*[0-9]{1,18}\s*")
 
 
 class GroupSpaces:
@@ -80,25 +87,25 @@ class GroupSpaces:
         for _, new in self._pages("groupList", "groups", {"keyWord": keyword}, page_size, None):
             yield from new
 
-    def find(self, name: str, *, deadline: Deadline | None = None) -> dict[str, Any] | None:
+    def find(
+        self, name: str, *, deadline: Deadline | None = None, trace_id: str | None = None
+    ) -> dict[str, Any] | None:
         """
         Return the calling user's own space of exactly this name, or None.
 
         Names are unique per creator only, so another user's space of this name is not it.
 
+        :param deadline: when to give up, with all pages; None starts the client's own
+        :param trace_id: ``X-Traceid`` to send; None for a new one
         :raises KooDriveError: of the kind that fits
         """
         deadline = deadline or self.client.deadline()
-        query = {"keyWord": name, "teamType": OWNED}
-        own = [
-            space for _, new in self._pages("teamList", "teams", query, deadline=deadline) for space in new
-        ]
+        own = self._search("teamList", "teams", {"keyWord": name, "teamType": OWNED}, deadline, trace_id)
         found = [space for space in own if same_name(space["name"], name) and self._is_own(space, deadline)]
         if not found and any(space["name"] is None for space in own):
             # One generation's table of this list has no names (inferred way out).
-            query = {"keyWord": name}
-            pages = self._pages("groupList", "groups", query, deadline=deadline)
-            named = [space for _, new in pages for space in new if same_name(space["name"], name)]
+            listed = self._search("groupList", "groups", {"keyWord": name}, deadline, trace_id)
+            named = [space for space in listed if same_name(space["name"], name)]
             found = [space for space in named if space.get("ownerId") in self._caller(deadline)]
         return found[0] if found else None
 
@@ -156,7 +163,13 @@ class GroupSpaces:
         :param group_id: the space's ``id``
         :raises KooDriveError: of the kind that fits; not repeated where the outcome is unknown
         """
-        self.client.call("DELETE", f"{SPACE_PATH}/group/{group_id}")
+        self.client.call("DELETE", f"{SPACE_PATH}/group/{quote(group_id, safe='')}")
+
+    def _search(
+        self, which: str, key: str, query: Mapping[str, Any], deadline: Deadline, trace_id: str | None
+    ) -> list[dict[str, Any]]:
+        pages = self._pages(which, key, query, deadline=deadline, trace_id=trace_id)
+        return [space for _, new in pages for space in new]
 
     def _pages(
         self,
@@ -166,21 +179,30 @@ class GroupSpaces:
         page_size: int = LARGEST_PAGE,
         max_records: int | None = None,
         deadline: Deadline | None = None,
+        trace_id: str | None = None,
     ) -> Iterator[tuple[GroupSpacePage, list[dict[str, Any]]]]:
         if positive_integer("page_size", page_size) > LARGEST_PAGE:
             raise KooDriveValidationError(f"page_size {page_size} is not within 1 to {LARGEST_PAGE}")
         left = None if max_records is None else positive_integer("max_records", max_records)
 
-        def fetch(offset: int) -> GroupSpacePage:
-            params = {"offset": offset, "limit": page_size, **query}
-            envelope = self.client.call(
-                "GET", f"{SPACE_PATH}/{which}", params=params, expects=(key,), deadline=deadline
-            )
-            return parse_group_space_page(envelope, key=key)
+        trace_id = trace_id or new_trace_id()
 
-        for page, new in walk(
-            fetch, lambda page: cast("list[dict[str, Any]]", page["groups"]), key="id", what="group spaces"
-        ):
+        def fetch(offset: int) -> GroupSpacePage:
+            page: GroupSpacePage = self.client.call(
+                "GET",
+                f"{SPACE_PATH}/{which}",
+                params={"offset": offset, "limit": page_size, **query},
+                expects=(key,),
+                read=partial(parse_group_space_page, key=key),
+                deadline=deadline,
+                trace_id=trace_id,
+            )
+            return page
+
+        def spaces(page: GroupSpacePage) -> list[dict[str, Any]]:
+            return cast("list[dict[str, Any]]", page["groups"])
+
+        for page, new in walk(fetch, spaces, key="id", what=f"group spaces (trace id {trace_id})"):
             yield page, new[:left]
             if left is not None:
                 left -= len(new)
@@ -203,8 +225,10 @@ class GroupSpaces:
 
     def _ask_who(self, deadline: Deadline) -> Sequence[str]:
         try:
-            data = self.client.call("GET", SESSION_PATH, deadline=deadline).get("data")
+            data = self.client.call("GET", SESSION_PATH, expects=("data",), deadline=deadline).get("data")
         except KooDriveError as err:
+            if judge("GET", err) is Verdict.REPEAT:
+                raise
             log.warning("KooDrive does not tell who the calling user is, so owners are not compared: %s", err)
             return ()
         ids = (data.get("innerUserId"), data.get("userId")) if isinstance(data, dict) else ()
@@ -222,8 +246,8 @@ def positive_integer(name: str, value: object) -> int:
 
     :raises KooDriveValidationError: it is something else
     """
-    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
-        value = int(value.strip()[:18])
+    if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value):
+        value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
         return value
     raise KooDriveValidationError(f"{name} must be a whole number of at least 1, not {value!r}")

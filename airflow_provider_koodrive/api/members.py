@@ -8,12 +8,13 @@ Sources in KooDrive's documents: "Creating a Group Space", "Adding Group Members
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from airflow_provider_koodrive.api.client import new_trace_id
 from airflow_provider_koodrive.api.paging import walk
-from airflow_provider_koodrive.api.records import parse_create_answer, parse_member_page
+from airflow_provider_koodrive.api.records import parse_batch_answer, parse_member_page
 from airflow_provider_koodrive.api.retry import Verdict, judge
 from airflow_provider_koodrive.exceptions import (
     KooDriveAuthenticationError,
@@ -22,9 +23,8 @@ from airflow_provider_koodrive.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from airflow_provider_koodrive.api.client import Deadline, KooDriveClient
+    from airflow_provider_koodrive.api.records import BatchAnswer
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,10 @@ MOST_MEMBERS = 200
 LEGACY_EDITION = "2024-07"
 CUSTOM_TEMPLATE = -1
 PAGE_SIZE = 100
+
+# Of these one must be there for a success without a code.
+MEMBER_FIELDS = ("userGroupMemberInfos", "data")
+BATCH_FIELDS = ("status", "failedList")
 
 # What KooDrive's console gives a new member: the preset "Unable to delete".
 NEW_MEMBER_CAPABILITIES = {
@@ -114,7 +118,13 @@ def members_to_be(
 
 
 def add_missing(
-    client: KooDriveClient, group_id: str, wanted: Sequence[Member], *, api_edition: str, deadline: Deadline
+    client: KooDriveClient,
+    group_id: str,
+    wanted: Sequence[Member],
+    *,
+    api_edition: str,
+    deadline: Deadline,
+    trace_id: str,
 ) -> list[str]:
     """
     Add those members that an existing space lacks.
@@ -122,43 +132,64 @@ def add_missing(
     Each attempt lists the members first, so none is sent twice.
 
     :param group_id: the space's group id
+    :param deadline: when to give up
+    :param trace_id: ``X-Traceid`` to send
     :return: user ids of those that KooDrive does not add
     :raises KooDriveError: KooDrive cannot be asked, or its answer is unknown after all attempts
     """
     if not wanted:
         return []
-    trace_id = new_trace_id()
-    path = f"/koodrive/ose/v1/usergroups/{group_id}/members/batchAdd"
-
-    def attempt() -> list[str]:
-        present = _present(client, group_id, deadline)
-        missing = [member for member in wanted if member.user_id not in present]
-        if not missing:
-            return []
-        body = _batch_body(missing, api_edition)
-        try:
-            envelope = client.send("POST", path, json=body, trace_id=trace_id, deadline=deadline)
-        except KooDriveError as err:
-            if judge("POST", err) is not Verdict.RAISE or isinstance(err, KooDriveAuthenticationError):
-                raise
-            log.warning("KooDrive adds none of %s members to space %s: %s", len(missing), group_id, err)
-            return [member.user_id for member in missing]
-        return parse_create_answer(envelope)["failedList"]
+    path = f"/koodrive/ose/v1/usergroups/{quote(group_id, safe='')}/members"
+    what: dict[str, Any] = {"deadline": deadline, "trace_id": trace_id}
 
     def again(error: KooDriveError) -> bool:
         return judge("POST", error) is not Verdict.RAISE
 
-    return client.repeating(f"POST {path}", again, deadline, trace_id)(attempt)
+    repeat = client.repeating(f"POST {path}/batchAdd", again, deadline, trace_id)
+    return repeat(_add, client, path, wanted, api_edition, what)
 
 
-def _present(client: KooDriveClient, group_id: str, deadline: Deadline) -> set[str]:
-    path = f"/koodrive/ose/v1/usergroups/{group_id}/members"
+def _add(
+    client: KooDriveClient, path: str, wanted: Sequence[Member], api_edition: str, what: Mapping[str, Any]
+) -> list[str]:
+    missing = _lacking(client, path, wanted, what)
+    if not missing:
+        return []
+    body = _batch_body(missing, api_edition)
+    try:
+        answer: BatchAnswer = client.send(
+            "POST", f"{path}/batchAdd", json=body, expects=BATCH_FIELDS, read=parse_batch_answer, **what
+        )
+    except KooDriveError as err:
+        if judge("POST", err) is not Verdict.RAISE or isinstance(err, KooDriveAuthenticationError):
+            raise
+        log.warning("KooDrive adds none of %s members: %s", len(missing), err)
+        return [member.user_id for member in missing]
+    if answer["status"] and not answer["failedList"]:
+        # Some were not added, and KooDrive does not say which.
+        missing = _lacking(client, path, missing, what)
+        return [member.user_id for member in missing]
+    return answer["failedList"]
 
+
+def _lacking(
+    client: KooDriveClient, path: str, wanted: Sequence[Member], what: Mapping[str, Any]
+) -> list[Member]:
+    present = _present(client, path, what)
+    return [member for member in wanted if member.user_id not in present]
+
+
+def _present(client: KooDriveClient, path: str, what: Mapping[str, Any]) -> set[str]:
     def fetch(offset: int) -> Any:
         params = {"offset": offset, "limit": PAGE_SIZE}
-        return parse_member_page(client.call("GET", path, params=params, deadline=deadline))
+        return client.call("GET", path, params=params, expects=MEMBER_FIELDS, read=parse_member_page, **what)
 
-    pages = walk(fetch, lambda page: page["userGroupMemberInfos"], key="userId", what="members")
+    pages = walk(
+        fetch,
+        lambda page: page["userGroupMemberInfos"],
+        key="userId",
+        what=f"members (trace id {what['trace_id']})",
+    )
     return {member["userId"] for _, new in pages for member in new}
 
 
@@ -169,7 +200,7 @@ def _batch_body(members: Sequence[Member], api_edition: str) -> dict[str, Any]:
 
 
 def _sequence(name: str, value: object) -> Sequence[Any]:
-    if isinstance(value, list | tuple):
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return value
     raise KooDriveValidationError(
         f"{name} must be a list, not {type(value).__name__} {value!r}; a template gives a list only with "
@@ -188,7 +219,7 @@ def _user_id(value: object) -> str:
 
 
 def _member(entry: object, default_template: int) -> Member:
-    if not isinstance(entry, dict) or "userId" not in entry:
+    if not isinstance(entry, Mapping) or "userId" not in entry:
         raise KooDriveValidationError(
             f"member {entry!r} is not an object with userId, template and capabilities"
         )
@@ -218,7 +249,7 @@ def _template(value: object) -> int:
 
 
 def _check_capabilities(user_id: object, capabilities: object) -> None:
-    given = capabilities if isinstance(capabilities, dict) else {}
+    given = capabilities if isinstance(capabilities, Mapping) else {}
     wrong = [name for name in NEW_MEMBER_CAPABILITIES if not isinstance(given.get(name), bool)]
     if wrong:
         raise KooDriveValidationError(

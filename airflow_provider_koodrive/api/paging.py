@@ -34,9 +34,9 @@ def walk(
 
     :param fetch: reads the page at a record offset; it has ``total``, the number of records or None
     :param items: the records of a page
-    :param key: field that identifies a record
+    :param key: field that identifies a record; each has it
     :param what: what is listed, for the log
-    :raises KooDriveResponseError: a record has no identity, or the list does not end
+    :raises KooDriveResponseError: the list does not end
     """
     seen: set[str] = set()
     # Before the position `known` a page need not bring anything new.
@@ -46,7 +46,7 @@ def walk(
     for _ in range(MOST_PAGES):
         page = fetch(offset)
         records = items(page)
-        by_id = {_identity(record, key): record for record in records}
+        by_id = {record[key]: record for record in records}
         new = [record for identity, record in by_id.items() if identity not in seen]
         seen.update(by_id)
         yield page, new
@@ -70,12 +70,3 @@ def walk(
         raise KooDriveResponseError(f"the list of {what} does not end: {len(seen)} records so far")
     if total is not None and len(seen) < total:
         log.warning("The list of %s ended after %s of %s records", what, len(seen), total)
-
-
-def _identity(record: Mapping[str, Any], key: str) -> str:
-    identity = record.get(key)
-    if not identity:
-        raise KooDriveResponseError(
-            f"a record of KooDrive's list has no {key}; it has {', '.join(record) or 'nothing'}"
-        )
-    return str(identity)

@@ -8,6 +8,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     GetCoreSchemaHandler,
+    StringConstraints,
     TypeAdapter,
     ValidationError,
     with_config,
@@ -40,10 +41,16 @@ def _list_or_empty(value: object) -> object:
 LenientInt = Annotated[int | None, _NoneOnError()]
 
 
+Identity = Annotated[str, StringConstraints(min_length=1)]
+
+
+class _Identified(TypedDict):
+    id: Identity
+
+
 # Ids have up to 19 digits or are opaque, so they are text; some answers give them as numbers.
 @with_config(ConfigDict(extra="allow", coerce_numbers_to_str=True))
-class _Record(TypedDict, total=False):
-    id: str
+class _Record(_Identified, total=False):
     containerId: str | None
     name: str | None
     ownerId: str | None
@@ -85,7 +92,7 @@ class GroupSpacePage(TypedDict, total=False):
 
 @with_config(ConfigDict(extra="ignore", coerce_numbers_to_str=True))
 class _Member(TypedDict):
-    userId: str
+    userId: Identity
 
 
 @with_config(ConfigDict(extra="ignore"))
@@ -99,7 +106,7 @@ class MemberPage(TypedDict, total=False):
 @with_config(ConfigDict(extra="ignore", coerce_numbers_to_str=True))
 class CreateAnswer(TypedDict):
     """
-    The answer to "Creating a Group Space" and "Adding Group Members in Batches".
+    The answer to "Creating a Group Space".
 
     :param id: group id or space id, the documents differ; missing in the oldest
     """
@@ -108,11 +115,24 @@ class CreateAnswer(TypedDict):
     failedList: Annotated[list[str], BeforeValidator(_list_or_empty)]
 
 
+@with_config(ConfigDict(extra="ignore", coerce_numbers_to_str=True))
+class BatchAnswer(TypedDict, total=False):
+    """
+    The answer to "Adding Group Members in Batches".
+
+    :param status: 0 where all were added, 1 a part, 2 none
+    """
+
+    status: LenientInt
+    failedList: Annotated[list[str], BeforeValidator(_list_or_empty)]
+
+
 T = TypeVar("T")
 
 _group_space_page = TypeAdapter(GroupSpacePage)
 _member_page = TypeAdapter(MemberPage)
 _create_answer = TypeAdapter(CreateAnswer)
+_batch_answer = TypeAdapter(BatchAnswer)
 
 
 def parse_group_space_page(envelope: Mapping[str, Any], *, key: str) -> GroupSpacePage:
@@ -148,6 +168,16 @@ def parse_create_answer(envelope: Mapping[str, Any]) -> CreateAnswer:
     """
     fields = {"id": envelope.get("id"), "failedList": envelope.get("failedList")}
     return _parse(_create_answer, fields, "failedList")
+
+
+def parse_batch_answer(envelope: Mapping[str, Any]) -> BatchAnswer:
+    """
+    Parse which members could not be added.
+
+    :raises KooDriveResponseError: ``failedList`` is not a list of ids
+    """
+    fields = {"status": envelope.get("status"), "failedList": envelope.get("failedList")}
+    return _parse(_batch_answer, fields, "failedList")
 
 
 def _parse(adapter: TypeAdapter[T], fields: Mapping[str, Any], key: str) -> T:

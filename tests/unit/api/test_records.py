@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_koodrive.api.records import (
+    parse_batch_answer,
     parse_create_answer,
     parse_group_space_page,
     parse_member_page,
@@ -97,6 +98,12 @@ class TestGroupSpacePage:
     def test_null_is_no_space(self):
         assert parse_group_space_page({"groups": None}, key="groups")["groups"] == []
 
+    @pytest.mark.parametrize("records", [[{}], [{"id": None}], [{"id": ""}], [{"id": "1"}, {"name": "a"}]])
+    @pytest.mark.parametrize("key", ["groups", "teams"])
+    def test_no_id(self, key, records):
+        with pytest.raises(KooDriveResponseError, match=r"unexpected groups\.\d\.id"):
+            parse_group_space_page({key: records}, key=key)
+
     @pytest.mark.parametrize("groups", [{}, "", "a", 1, [1], [None], [[]], ["a"], True])
     def test_no_list_of_objects(self, groups):
         with pytest.raises(KooDriveResponseError, match="unexpected groups"):
@@ -168,7 +175,9 @@ class TestMemberPage:
     def test_none(self, envelope):
         assert parse_member_page(envelope) == {"total": None, "userGroupMemberInfos": []}
 
-    @pytest.mark.parametrize("members", [{}, "a", [1], [{}], [{"userId": None}], [{"userId": {}}]])
+    @pytest.mark.parametrize(
+        "members", [{}, "a", [1], [{}], [{"userId": None}], [{"userId": {}}], [{"userId": ""}]]
+    )
     def test_wrong_types(self, members):
         with pytest.raises(KooDriveResponseError, match="unexpected userGroupMemberInfos"):
             parse_member_page({"userGroupMemberInfos": members})
@@ -191,6 +200,24 @@ class TestCreateAnswer:
     def test_wrong_types(self, envelope):
         with pytest.raises(KooDriveResponseError, match="unexpected"):
             parse_create_answer(envelope)
+
+
+class TestBatchAnswer:
+    @pytest.mark.parametrize(
+        ("envelope", "answer"),
+        [
+            ({"status": 1, "failedList": ["7"]}, {"status": 1, "failedList": ["7"]}),
+            ({"status": "2", "failedList": None}, {"status": 2, "failedList": []}),
+            ({"status": "some", "failedList": [7]}, {"status": None, "failedList": ["7"]}),
+            ({}, {"status": None, "failedList": []}),
+        ],
+    )
+    def test_tolerance(self, envelope, answer):
+        assert parse_batch_answer(envelope) == answer
+
+    def test_wrong_type(self):
+        with pytest.raises(KooDriveResponseError, match="unexpected failedList"):
+            parse_batch_answer({"failedList": "7"})
 
 
 json_values = st.recursive(
@@ -219,6 +246,7 @@ objects = st.dictionaries(st.sampled_from(FIELDS) | st.text(), json_values)
         lambda body: parse_group_space_page(body, key="groups"),
         parse_member_page,
         parse_create_answer,
+        parse_batch_answer,
     ],
 )
 @given(body=objects, records=st.lists(objects | json_values) | json_values)
