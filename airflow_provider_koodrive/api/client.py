@@ -6,6 +6,7 @@ import json as jsonlib
 import logging
 import secrets
 import time
+from functools import cached_property
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlencode
@@ -94,7 +95,6 @@ class KooDriveClient:
         self._deadline_seconds = deadline
         self._backoff = backoff
         self._clock_skew = 0.0
-        # Given with each request, since the environment would override those of a session.
         self._verify = verify
         self._proxies = dict(proxies or {})
         self._session = _Session()
@@ -106,6 +106,14 @@ class KooDriveClient:
         self._session.headers["User-Agent"] = header_value("User-Agent", user_agent)
         if language is not None:
             self._session.headers["language"] = header_value("language", language)
+
+    @cached_property
+    def _route(self) -> dict[str, Any]:
+        # Looked up once: requests reads the whole environment for it, which costs as much as the sending.
+        route = self._session.merge_environment_settings(
+            self.endpoint, self._proxies, stream=True, verify=self._verify, cert=None
+        )
+        return dict(route)
 
     def close(self) -> None:
         """Close the pooled connections."""
@@ -261,17 +269,12 @@ class KooDriveClient:
         this = Attempt(deadline.left, self._read_timeout)
         token = attempt.set(this)
         try:
-            response = self._session.request(
-                method,
-                url,
-                data=body,
-                headers=headers,
-                auth=self.auth,
+            request = requests.Request(method, url, data=body, headers=headers, auth=self.auth)
+            response = self._session.send(
+                self._session.prepare_request(request),
                 timeout=(min(self._connect_timeout, left), min(self._read_timeout, left)),
-                verify=self._verify,
-                proxies=self._proxies.copy(),
                 allow_redirects=False,
-                stream=True,
+                **self._route,
             )
             with response:
                 answer = read_body(response)
