@@ -4,7 +4,7 @@ DEPARTMENTS ?=
 LIMIT ?=
 SEED ?=
 PORT ?= 8080
-LINE ?=
+LINES ?=
 
 BIN := .venv/bin
 UV := $(BIN)/uv
@@ -65,10 +65,8 @@ dist: $(READY)  ## build sdist and wheel in dist/ and check them
 	$(UV) build --quiet --build-constraints constraints.txt --out-dir dist .
 	$(BIN)/twine check --strict dist/*
 
-# A shim of pyenv answers only for a Python that is chosen, so all of them are.
-matrix: dist  ## all tests with the wheel on each line of Airflow whose Python is here (LINE=2.11)
-	PYENV_VERSION="$$(pyenv versions --bare 2>/dev/null | paste -s -d : -)" \
-		$(BIN)/nox $(if $(LINE),--session "airflow($(LINE))")
+matrix: dist  ## all tests with the wheel on each line of Airflow whose Python is here (LINES="2.11 3.3")
+	@exec $(BIN)/python scripts/matrix.py $(LINES)
 
 clean:  ## remove everything that the targets above have made
 	rm -rf .venv .airflow dist build .coverage .hypothesis .import_linter_cache .mypy_cache .nox .pytest_cache .ruff_cache
