@@ -1,0 +1,19 @@
+"""A task that must not find its space there, unless it is its own."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.providers.common.compat.sdk import DAG, Param
+
+from airflow_provider_koodrive.operators.group_space import CreateGroupSpaceOperator
+
+with DAG("create_once", schedule=None, params={"name": Param("", type="string")}):
+    CreateGroupSpaceOperator(
+        task_id="create_space",
+        name="{{ params.name }}",
+        if_exists="fail",
+        koodrive_conn_id="koodrive_hasty",
+        retries=1,
+        retry_delay=timedelta(seconds=1),
+    )

@@ -1,0 +1,190 @@
+"""Airflow as it runs in earnest: API server, scheduler with LocalExecutor, DAG processor."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import closing
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import psutil
+import pytest
+from packaging.version import Version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+T = TypeVar("T")
+
+NEEDS_AIRFLOW_3_3 = pytest.mark.skipif(
+    Version(version("apache-airflow")) < Version("3.3"), reason="needs Airflow 3.3: its parts, its task state"
+)
+
+LOOPBACK = "127.0.0.1"
+POLL_SECONDS = 0.1
+START_SECONDS = 180.0
+STOP_SECONDS = 15.0
+
+
+class Deployment:
+    """
+    An Airflow with a home, a database and ports of its own; runs between :meth:`start` and :meth:`stop`.
+
+    :param home: ``AIRFLOW_HOME``
+    :param dags: files of the DAGs folder
+    :param policy: Python of ``airflow_local_settings``: a cluster policy, as an administrator writes it
+    :param settings: further environment variables
+    """
+
+    def __init__(
+        self, home: Path, dags: Sequence[Path], *, policy: str = "", settings: Mapping[str, str] | None = None
+    ) -> None:
+        self.home = home
+        self._address = f"http://{LOOPBACK}:{free_port()}"
+        self._processes: list[subprocess.Popen[bytes]] = []
+        for folder in ("dags", "config"):
+            (home / folder).mkdir(parents=True)
+        for file in dags:
+            shutil.copy(file, home / "dags")
+        (home / "config" / "airflow_local_settings.py").write_text(policy, encoding="utf-8")
+        self._environment = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW_")},
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW__API__BASE_URL": self._address,
+            "AIRFLOW__API__HOST": LOOPBACK,
+            "AIRFLOW__API__PORT": self._address.rpartition(":")[2],
+            "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__API_AUTH__JWT_SECRET": "not-a-secret-but-long-enough-to-sign-with-it-0123456789abcdef",
+            "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
+            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__PARALLELISM": "8",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
+            # Runs begin when a test says so, at any time of the day.
+            "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
+            # A worker that died is missed within half a minute.
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
+            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "2",
+            "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+            "NO_PROXY": LOOPBACK,
+            "no_proxy": LOOPBACK,
+            **(settings or {}),
+        }
+
+    def start(self) -> Deployment:
+        """Make the database, start all parts, and wait until they are healthy."""
+        self._launch("db", "migrate").wait()
+        # Readers and writers of SQLite's rollback journal would wait for each other.
+        with closing(self._connect()) as database:
+            database.execute("PRAGMA journal_mode = WAL")
+        for part in ("api-server", "scheduler", "dag-processor"):
+            self._launch(part)
+        wait_for(self._is_ready, START_SECONDS, f"Airflow to be ready, see {self.home}")
+        return self
+
+    def stop(self) -> None:
+        """End all processes of this Airflow, whoever started them."""
+        for part in self._processes:
+            part.terminate()
+        psutil.wait_procs(self.processes(), STOP_SECONDS)
+        for process in self.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        for part in self._processes:
+            part.wait()
+
+    def processes(self) -> list[psutil.Process]:
+        """Return all processes of this Airflow: those of the sessions that it began."""
+        sessions = {process.pid for process in self._processes}
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, ProcessLookupError):
+                if os.getsid(process.pid) in sessions:
+                    found.append(process)
+        return found
+
+    def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Call Airflow's REST API."""
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(f"{self._address}/api/v2/{path}", data, headers, method=method)  # noqa: S310
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            return json.load(answer)
+
+    def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str:
+        """Trigger a run of a DAG, which may be paused still, and return the run's id."""
+        self.pause(dag_id, paused=False)
+        body = {"logical_date": None, "conf": conf}
+        return str(self.request("POST", f"dags/{dag_id}/dagRuns", body)["dag_run_id"])
+
+    def pause(self, dag_id: str, paused: bool) -> None:
+        """Pause a DAG, or let it go on."""
+        self.request("PATCH", f"dags/{dag_id}", {"is_paused": paused})
+
+    def end_of_run(self, run_id: str, seconds: float) -> str:
+        """Wait for the end of a run, and return its state."""
+        ended = "select state from dag_run where run_id = ? and state in ('success', 'failed')"
+        return str(wait_for(lambda: self.query(ended, run_id), seconds, f"the end of {run_id}")[0][0])
+
+    def query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Read from the metadata database."""
+        with closing(self._connect()) as database:
+            return database.execute(statement, values).fetchall()
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self.home / "airflow.db", timeout=30)
+
+    def _launch(self, *arguments: str) -> subprocess.Popen[bytes]:
+        with (self.home / f"{arguments[0]}.out").open("ab") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "airflow", *arguments],
+                cwd=self.home,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._processes.append(process)
+        return process
+
+    def _is_ready(self) -> bool:
+        if any(process.poll() is not None for process in self._processes[1:]):
+            raise AssertionError(f"a part of Airflow has ended by itself, see {self.home}")
+        try:
+            health = self.request("GET", "monitor/health")
+            known = self.request("GET", "dags")["total_entries"]
+        except OSError:
+            return False
+        healthy = all(health[part]["status"] == "healthy" for part in ("scheduler", "dag_processor"))
+        return healthy and known == len(list((self.home / "dags").glob("*.py")))
+
+
+def wait_for(look: Callable[[], T], seconds: float, what: str) -> T:
+    """Look until there is something, at most so many seconds."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        time.sleep(POLL_SECONDS)
+    raise AssertionError(f"waited {seconds:.0f} s in vain for {what}")
+
+
+def free_port() -> int:
+    """Find a port of the loopback interface that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
