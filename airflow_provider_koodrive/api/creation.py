@@ -136,7 +136,9 @@ class Creation:
         created = self._unknown or (self._earlier is not None and self._earlier.made(space))
         if created:
             self._note(space["id"])
-        elif not self._reuse:
+        else:
+            self._take_back()
+        if not created and not self._reuse:
             raise KooDriveConflictError(
                 f"the calling user already owns a group space {self._name!r}, id {space['id']}",
                 trace_id=self._trace_id,
@@ -273,18 +275,19 @@ class Creation:
         elif self._earlier is not None and self._earlier.space_id is None:
             first = self._earlier.sent_at
         else:
-            first = str(now.subtract(seconds=CLOCK_TOLERANCE_SECONDS))
+            first = now.subtract(seconds=CLOCK_TOLERANCE_SECONDS).isoformat()
         last = now.add(seconds=self._client.longest_attempt + CLOCK_TOLERANCE_SECONDS)
-        self._intent = Intent(self._name, first, str(last), self._trace_id, space_id)
+        self._intent = Intent(self._name, first, last.isoformat(), self._trace_id, space_id)
         if self._journal:
             self._journal.note(asdict(self._intent))
 
     def _take_back(self) -> None:
         """Note that nothing came of what was about to be sent."""
-        if self._journal and self._earlier is not None:
-            self._journal.note(asdict(self._earlier))
-        elif self._journal:
-            self._journal.forget()
+        if self._journal and self._intent:
+            if self._earlier is not None:
+                self._journal.note(asdict(self._earlier))
+            else:
+                self._journal.forget()
 
 
 def _read(journal: CreateJournal | None, name: str) -> Intent | None:
