@@ -51,7 +51,7 @@ class Deployment:
         self, home: Path, dags: Sequence[Path], *, policy: str = "", settings: Mapping[str, str] | None = None
     ) -> None:
         self.home = home
-        self._address = f"http://{LOOPBACK}:{free_port()}"
+        self.address = f"http://{LOOPBACK}:{free_port()}"
         self._processes: list[subprocess.Popen[bytes]] = []
         for folder in ("dags", "config"):
             (home / folder).mkdir(parents=True)
@@ -61,9 +61,9 @@ class Deployment:
         self._environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW_")},
             "AIRFLOW_HOME": str(home),
-            "AIRFLOW__API__BASE_URL": self._address,
+            "AIRFLOW__API__BASE_URL": self.address,
             "AIRFLOW__API__HOST": LOOPBACK,
-            "AIRFLOW__API__PORT": self._address.rpartition(":")[2],
+            "AIRFLOW__API__PORT": self.address.rpartition(":")[2],
             "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__API_AUTH__JWT_SECRET": "not-a-secret-but-long-enough-to-sign-with-it-0123456789abcdef",
             "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
@@ -120,7 +120,7 @@ class Deployment:
         """Call Airflow's REST API."""
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(f"{self._address}/api/v2/{path}", data, headers, method=method)  # noqa: S310
+        request = urllib.request.Request(f"{self.address}/api/v2/{path}", data, headers, method=method)  # noqa: S310
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
             return json.load(answer)
 
