@@ -234,6 +234,7 @@ def settings_from(connection: AirflowConnection) -> KooDriveSettings:
     extras["proxies"] = _with_password(extras["proxies"], extras.pop("proxy_password"))
     if not connection.password:
         raise KooDriveConfigError(f"{where}: password is empty; set the AppSecret, or the access token")
+    _refuse_mask(f"{where}: password", connection.password)
     if connection.login and not extras["user_id"]:
         raise KooDriveConfigError(
             f"{where}: extra user_id is missing; app authentication needs the id of the user to act for"
@@ -267,6 +268,7 @@ def _value(where: str, entry: Field, given: object) -> Any:
     """Coerce an extra, which a URI connection gives as text; empty text and null count as absent."""
     if given is None or (isinstance(given, str) and not given.strip()):
         return entry.default
+    _refuse_mask(f"{where}: extra {entry.name}", given)
     if isinstance(given, int) and abs(given) > _LARGEST_BROWSER_INTEGER:
         log.warning(
             "%s: extra %s is a number that a browser cannot hold, so that saving Airflow's form would change "
@@ -283,6 +285,12 @@ def _value(where: str, entry: Field, given: object) -> Any:
         reason = reason.removeprefix("Value error, ")
         shown = "" if entry.secret else f" {given!r}"
         raise KooDriveConfigError(f"{where}: extra {entry.name}{shown} is wrong: {reason}") from None
+
+
+def _refuse_mask(what: str, value: object) -> None:
+    """Airflow 3.0's form tests a saved connection with the mask in the place of each secret."""
+    if value == "***":
+        raise KooDriveConfigError(f"{what} is ***, as which Airflow shows a secret; type the secret itself")
 
 
 def _adapter(entry: Field) -> Any:
