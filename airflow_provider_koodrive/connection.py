@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import logging
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, unquote, urlsplit
@@ -167,6 +168,9 @@ FIELDS = (
         "https://drive.example.com/spaces/{id} or .../{containerId}; empty for the endpoint's front page",
     ),
 )
+# A name, in any script, or an address of either kind.
+_HOST_NAME = re.compile(r"[\w.-]+|[0-9a-f:.]+")
+
 EXTRA_FIELDS = tuple(entry for entry in FIELDS if not entry.standard)
 
 
@@ -371,7 +375,11 @@ def _endpoint(where: str, connection: AirflowConnection, *, allow_http: bool) ->
         raise KooDriveConfigError(f"{where}: host must not hold credentials; use login and password")
     if parts.path.strip("/") or parts.query or parts.fragment or connection.schema:
         raise KooDriveConfigError(f"{problem} has a path; give scheme, host and port alone, and no schema")
-    if parts.scheme not in ("http", "https") or not name or not name.isprintable() or " " in name:
+    if (
+        parts.scheme not in ("http", "https")
+        or not host.isprintable()
+        or not _HOST_NAME.fullmatch(name or "")
+    ):
         raise KooDriveConfigError(f"{problem} is not an endpoint; give e.g. {DEFAULT_HOST}")
     if port is not None and connection.port and port != connection.port:
         raise KooDriveConfigError(f"{problem} and port {connection.port} contradict each other")
