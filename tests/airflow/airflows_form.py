@@ -20,9 +20,12 @@ VERSION = tuple(map(int, airflow.__version__.split(".")[:2]))
 
 
 def show() -> dict[str, Any]:
+    from airflow.providers_manager import ProvidersManager
+
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         form = _show_2() if VERSION < (3, 0) else _show_3()
+        form["testable"] = ProvidersManager().hooks[TYPE].connection_testable
     ours = [str(warning.message) for warning in caught if TYPE in f"{warning.message}{warning.filename}"]
     return {**form, "warnings": ours}
 
@@ -34,7 +37,6 @@ def _show_2() -> dict[str, Any]:
     behaviour = manager.field_behaviours[TYPE]
     return {
         "hook_name": manager.hooks[TYPE].hook_name,
-        "testable": manager.hooks[TYPE].connection_testable,
         "labels": behaviour["relabeling"],
         "hidden": behaviour["hidden_fields"],
         "extras": {

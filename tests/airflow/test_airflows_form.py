@@ -18,6 +18,8 @@ PROGRAM = Path(__file__).parent / "airflows_form.py"
 VERSION = tuple(map(int, airflow_package.__version__.split(".")[:2]))
 SECRET = "s3cr3tOfTheProxy"
 
+pytestmark = pytest.mark.xdist_group("test_airflows_form")
+
 # Airflow 3.0 asks WTForms for a hook's form, which it does not bring: its FAB provider does.
 NO_FORM = VERSION == (3, 0) and find_spec("flask_appbuilder") is None
 
@@ -84,8 +86,9 @@ def settings(extra: str | None):
 
 
 class TestShown:
-    def test_name(self, form) -> None:
+    def test_name_and_test_button(self, form) -> None:
         assert form["hook_name"] == "Huawei Cloud KooDrive"
+        assert form["testable"] is True
 
     def test_labels_and_hidden_fields(self, form) -> None:
         assert form["labels"] == ({} if NO_FORM else LABELS)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from conftest import Airflow, Run
 
+pytestmark = pytest.mark.xdist_group("test_doors")
+
 DAGS = Path(__file__).parent / "doors"
 FRONT_END = "https://drive.example.com/spaces/{id}/files?container={containerId}"
 REST = Path(__file__).parent / "rest.py"
