@@ -133,7 +133,7 @@ def _department(columns: Sequence[str], cells: Sequence[str] | None) -> dict[str
     name, capacity = row["name"], row.get("capacity", "")
     if not name:
         raise ValueError("has no name")
-    user_ids = list(dict.fromkeys(row.get("members", "").replace(";", " ").split()))
+    user_ids = list(dict.fromkeys(re.findall("[^ ,;]+", row.get("members", ""))))
     if len(user_ids) > MEMBERS_MAX:
         raise ValueError(f"{name!r} has {len(user_ids)} members, KooDrive allows {MEMBERS_MAX}")
     if capacity and not re.fullmatch("0*[1-9][0-9]{0,8}", capacity):
@@ -168,7 +168,7 @@ def spaces_by_name(groups: Iterable[Mapping[str, Any]], user_id: str | None) -> 
     ours = [
         group for group in groups if not user_id or user_id in (group.get("ownerId"), group.get("creator"))
     ]
-    return {unicodedata.normalize("NFC", group["name"]): group for group in ours}
+    return {unicodedata.normalize("NFC", group["name"]): group for group in ours if group["name"]}
 
 
 def untemplated(text: str) -> str:

@@ -70,7 +70,7 @@ class AppAuth(AuthBase):
     def __init__(
         self, app_id: str, app_secret: str, user_id: str | None = None, *, sign_host: bool = True
     ) -> None:
-        app_secret = _Secret(app_secret)
+        app_secret = _Secret(app_secret or "")
         if not app_secret:
             raise KooDriveConfigError("app authentication needs the AppSecret; it is empty")
         self.app_id = header_value("AppId", app_id)
@@ -129,7 +129,7 @@ class TokenAuth(AuthBase):
     """
 
     def __init__(self, token: str, prefix: str | None = DEFAULT_TOKEN_PREFIX) -> None:
-        token = _Secret(token)
+        token = _Secret(token or "")
         header_value("access token", _Secret(_bare(token)))
         self._token = token
         scheme = "" if has_scheme(token) else DEFAULT_TOKEN_PREFIX if prefix is None else prefix

@@ -327,8 +327,12 @@ def checked_path(path: str) -> str:
 
 
 def query_string(params: Mapping[str, Any] | None) -> str:
-    """Encode query parameters as they are signed: ``%20`` for a blank, None left out."""
-    given = {name: value for name, value in (params or {}).items() if value is not None}
+    """Encode query parameters as they are signed: a blank as ``%20``, True as ``true``, None left out."""
+    given = {
+        name: str(value).lower() if isinstance(value, bool) else value
+        for name, value in (params or {}).items()
+        if value is not None
+    }
     try:
         return "?" + urlencode(given, doseq=True, quote_via=quote, safe="~") if given else ""
     except UnicodeEncodeError:

@@ -199,14 +199,14 @@ class Creation:
     def _again(self, error: KooDriveError) -> bool:
         return error is self._refusal or judge("POST", error) is not Verdict.RAISE
 
-    def _find(self) -> dict[str, Any] | None:
-        return self._spaces.find(self._name, deadline=self._deadline, trace_id=self._trace_id)
+    def _find(self, new_id: str | None = None) -> dict[str, Any] | None:
+        return self._spaces.find(self._name, new_id=new_id, deadline=self._deadline, trace_id=self._trace_id)
 
     def _listed(self, new_id: str | None) -> Mapping[str, Any]:
         """Look the new space up: documents differ on whether the answer's id is the group's."""
 
         def look() -> Mapping[str, Any]:
-            space = self._find()
+            space = self._find(new_id)
             if space is None:
                 raise self._outcome_unknown(
                     "KooDrive created the group space {name}, sent {sent_at}, but its lists do not show it "

@@ -82,7 +82,7 @@ def _examine(client: KooDriveClient) -> tuple[bool, str]:
     deadline = client.deadline()
     try:
         administrator = _is_administrator(client, deadline)
-        user = _user(client, deadline)
+        user = _user(client, deadline, certain=administrator)
     except KooDriveError as err:
         return False, ". ".join(part for part in (str(err), _advice(client, err)) if part)
     kind = "app authentication" if isinstance(client.auth, AppAuth) else "an access token"
@@ -114,13 +114,21 @@ def _is_administrator(client: KooDriveClient, deadline: Deadline) -> bool:
     return True
 
 
-def _user(client: KooDriveClient, deadline: Deadline) -> str:
-    """Name the calling user as far as KooDrive tells; that it exists is what matters."""
+def _user(client: KooDriveClient, deadline: Deadline, *, certain: bool) -> str:
+    """
+    Name the calling user as far as KooDrive tells.
+
+    :param certain: whether KooDrive has already answered this user, who is then known
+    """
     user_id = client.auth.user_id if isinstance(client.auth, AppAuth) else None
     path = _SESSION if user_id is None else _USERS + quote(user_id, safe="")
     try:
         data = client.call("GET", path, expects=("data",), deadline=deadline).get("data")
     except (KooDrivePermissionError, KooDriveServerError):
+        data = None
+    except KooDriveError:
+        if not certain:
+            raise
         data = None
     data = data if isinstance(data, dict) else {}
     user_id = user_id or data.get("innerUserId")

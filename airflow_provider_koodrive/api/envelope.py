@@ -27,6 +27,7 @@ from airflow_provider_koodrive.exceptions import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+TOO_MANY_REQUESTS = 429
 SHOWN_CHARACTERS = 200
 
 # A machine's clock that is off by less does not explain a refused signature.
@@ -48,7 +49,7 @@ _BY_STATUS: dict[int, type[KooDriveError]] = {
     401: KooDriveAuthenticationError,
     403: KooDrivePermissionError,
     409: KooDriveConflictError,
-    429: KooDriveThrottledError,
+    TOO_MANY_REQUESTS: KooDriveThrottledError,
 }
 _MEANING: dict[type[KooDriveError], str] = {
     KooDriveAuthenticationError: "KooDrive does not accept the credentials",
@@ -157,7 +158,9 @@ def _refusal(
     raw = envelope.get("code")
     code = raw if isinstance(raw, int) else _shown(raw, redact)
     key = str(code).strip()
-    kind = _BY_CODE.get(key) or _kind_by_status(status)
+    # A gateway's refusal for load, whatever code it was given: nothing was carried out.
+    by_code = None if status == TOO_MANY_REQUESTS else _BY_CODE.get(key)
+    kind = by_code or _kind_by_status(status)
     if kind is KooDriveError and (code is None or key == "0"):
         kind = KooDriveResponseError
     return _build(kind, _MEANING[kind], status, headers, code, _shown(envelope.get("msg"), redact))

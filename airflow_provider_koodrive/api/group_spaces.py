@@ -16,10 +16,14 @@ from urllib.parse import quote
 
 from airflow_provider_koodrive.api.client import new_trace_id
 from airflow_provider_koodrive.api.members import LEGACY_EDITION, members_to_be
-from airflow_provider_koodrive.api.paging import walk
+from airflow_provider_koodrive.api.paging import at_most, walk
 from airflow_provider_koodrive.api.records import GroupSpacePage, parse_group_space_page
 from airflow_provider_koodrive.api.retry import Verdict, judge
-from airflow_provider_koodrive.exceptions import KooDriveError, KooDriveValidationError
+from airflow_provider_koodrive.exceptions import (
+    KooDriveError,
+    KooDrivePermissionError,
+    KooDriveValidationError,
+)
 from airflow_provider_koodrive.naming import check_group_space_name
 
 if TYPE_CHECKING:
@@ -33,6 +37,7 @@ log = logging.getLogger(__name__)
 SPACE_PATH = "/koodrive/ose/v1/space"
 SESSION_PATH = "/koodrive/ose/v1/session/auth"
 LARGEST_PAGE = 100
+NOT_FOUND = 404
 OWNED = 1  # teamType of the calling user's own spaces
 
 _WHOLE_NUMBER = re.compile(r"\s*[0-9]{1,18}\s*")
@@ -76,38 +81,67 @@ class GroupSpaces:
         listing: dict[str, Any] = {}
         groups: list[dict[str, Any]] = []
         for page, new in self._pages("groupList", "groups", {"keyWord": keyword}, page_size, max_records):
-            listing.update(page)
+            # A last page may come without the numbers.
+            told = {name: value for name, value in page.items() if value is not None}
+            listing = {**page, **listing, **told}
             groups += new
         return {**listing, "groups": groups}
 
     def iterate(
         self, *, keyword: str | None = None, page_size: int = LARGEST_PAGE
     ) -> Iterator[dict[str, Any]]:
-        """Yield the enterprise's spaces, a page in memory at a time; see :meth:`list_all`."""
-        for _, new in self._pages("groupList", "groups", {"keyWord": keyword}, page_size, None):
-            yield from new
+        """Iterate over the enterprise's spaces, a page in memory at a time; see :meth:`list_all`."""
+        pages = self._pages("groupList", "groups", {"keyWord": keyword}, page_size, None)
+        return (space for _, new in pages for space in new)
 
     def find(
-        self, name: str, *, deadline: Deadline | None = None, trace_id: str | None = None
+        self,
+        name: str,
+        *,
+        new_id: str | None = None,
+        deadline: Deadline | None = None,
+        trace_id: str | None = None,
     ) -> dict[str, Any] | None:
         """
         Return the calling user's own space of exactly this name, or None.
 
         Names are unique per creator only, so another user's space of this name is not it.
 
+        :param new_id: id of the space where KooDrive has just told it, whether the group's or the space's
         :param deadline: when to give up, with all pages; None starts the client's own
         :param trace_id: ``X-Traceid`` to send; None for a new one
         :raises KooDriveError: of the kind that fits
         """
         deadline = deadline or self.client.deadline()
-        own = self._search("teamList", "teams", {"keyWord": name, "teamType": OWNED}, deadline, trace_id)
-        found = [space for space in own if same_name(space["name"], name) and self._is_own(space, deadline)]
-        if not found and any(space["name"] is None for space in own):
-            # One generation's table of this list has no names (inferred way out).
-            listed = self._search("groupList", "groups", {"keyWord": name}, deadline, trace_id)
-            named = [space for space in listed if same_name(space["name"], name)]
-            found = [space for space in named if space.get("ownerId") in self._caller(deadline)]
-        return found[0] if found else None
+        try:
+            own = self._search("teamList", "teams", {"keyWord": name, "teamType": OWNED}, deadline, trace_id)
+        except KooDriveError as err:
+            if not isinstance(err, KooDrivePermissionError) and err.http_status != NOT_FOUND:
+                raise
+            return self._find_in_enterprise(name, err, deadline, trace_id)
+        for space in own:
+            if new_id is not None and new_id in (space["id"], space.get("containerId")):
+                return space
+            if same_name(space["name"], name) and self._is_own(space, deadline, trace_id):
+                return space
+        nameless = {space["id"] for space in own if space["name"] is None}
+        if not nameless:
+            return None
+        # One generation's table of this list has no names (inferred way out).
+        listed = self._search("groupList", "groups", {"keyWord": name}, deadline, trace_id)
+        found = [space for space in listed if same_name(space["name"], name) and space["id"] in nameless]
+        return next((space for space in found if self._is_own(space, deadline, trace_id)), None)
+
+    def _find_in_enterprise(
+        self, name: str, refusal: KooDriveError, deadline: Deadline, trace_id: str | None
+    ) -> dict[str, Any] | None:
+        """Find the space where KooDrive refuses the list of the caller's own (inferred way out)."""
+        caller = self._caller(deadline, trace_id)
+        if not caller:
+            raise refusal
+        listed = self._search("groupList", "groups", {"keyWord": name}, deadline, trace_id)
+        named = (space for space in listed if same_name(space["name"], name))
+        return next((space for space in named if space.get("ownerId") in caller), None)
 
     def create(
         self,
@@ -183,8 +217,7 @@ class GroupSpaces:
     ) -> Iterator[tuple[GroupSpacePage, list[dict[str, Any]]]]:
         if positive_integer("page_size", page_size) > LARGEST_PAGE:
             raise KooDriveValidationError(f"page_size {page_size} is not within 1 to {LARGEST_PAGE}")
-        left = None if max_records is None else positive_integer("max_records", max_records)
-
+        most = None if max_records is None else positive_integer("max_records", max_records)
         trace_id = trace_id or new_trace_id()
 
         def fetch(offset: int) -> GroupSpacePage:
@@ -202,30 +235,28 @@ class GroupSpaces:
         def spaces(page: GroupSpacePage) -> list[dict[str, Any]]:
             return cast("list[dict[str, Any]]", page["groups"])
 
-        for page, new in walk(fetch, spaces, key="id", what=f"group spaces (trace id {trace_id})"):
-            yield page, new[:left]
-            if left is not None:
-                left -= len(new)
-                if left <= 0:
-                    return
+        what = f"group spaces (trace id {trace_id})"
+        return at_most(most, walk(fetch, spaces, key="id", what=what))
 
-    def _is_own(self, space: Mapping[str, Any], deadline: Deadline) -> bool:
+    def _is_own(self, space: Mapping[str, Any], deadline: Deadline, trace_id: str | None) -> bool:
         owner = space.get("ownerId")
-        caller = self._caller(deadline) if owner else ()
+        caller = self._caller(deadline, trace_id) if owner else ()
         return not caller or owner in caller
 
-    def _caller(self, deadline: Deadline) -> Sequence[str]:
+    def _caller(self, deadline: Deadline, trace_id: str | None) -> Sequence[str]:
         """The calling user's ids, nothing where KooDrive does not tell."""
         user_id = getattr(self.client.auth, "user_id", None)
         if user_id:
             return (user_id,)
         if self._session_user is None:
-            self._session_user = self._ask_who(deadline)
+            self._session_user = self._ask_who(deadline, trace_id)
         return self._session_user
 
-    def _ask_who(self, deadline: Deadline) -> Sequence[str]:
+    def _ask_who(self, deadline: Deadline, trace_id: str | None) -> Sequence[str]:
         try:
-            data = self.client.call("GET", SESSION_PATH, expects=("data",), deadline=deadline).get("data")
+            data = self.client.call(
+                "GET", SESSION_PATH, expects=("data",), deadline=deadline, trace_id=trace_id
+            ).get("data")
         except KooDriveError as err:
             if judge("GET", err) is Verdict.REPEAT:
                 raise

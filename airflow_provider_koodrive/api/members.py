@@ -98,8 +98,10 @@ def members_to_be(
     """
     if user_ids is not None and members is not None:
         raise KooDriveValidationError("both user_ids and members are given: pass one or the other")
-    if members is not None and api_edition == LEGACY_EDITION:
-        raise KooDriveValidationError(f"API edition {LEGACY_EDITION} knows no permissions: pass user_ids")
+    if api_edition == LEGACY_EDITION and any(set(entry) - {"userId"} for entry in members or ()):
+        raise KooDriveValidationError(
+            f"API edition {LEGACY_EDITION} knows no permissions: pass user_ids, or members with userId alone"
+        )
     template = CUSTOM_TEMPLATE if permission_template is None else permission_template
     capabilities = NEW_MEMBER_CAPABILITIES if template == CUSTOM_TEMPLATE else None
     if members is not None:

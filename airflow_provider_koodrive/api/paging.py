@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow_provider_koodrive.exceptions import KooDriveResponseError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,8 @@ def walk(
             known = max(known, end)
             offset = max(0, offset + growth)
             continue
-        if not records or (total is not None and end >= total and len(seen) >= total):
+        # More records than `total` show that it is wrong, so it does not end the walk.
+        if not records or (total is not None and end >= total and len(seen) == total):
             break
         if not new:
             if end > known or not patience:
@@ -70,3 +71,16 @@ def walk(
         raise KooDriveResponseError(f"the list of {what} does not end: {len(seen)} records so far")
     if total is not None and len(seen) < total:
         log.warning("The list of %s ended after %s of %s records", what, len(seen), total)
+
+
+def at_most(
+    most: int | None, pages: Iterable[tuple[PageT, list[dict[str, Any]]]]
+) -> Iterator[tuple[PageT, list[dict[str, Any]]]]:
+    """Yield pages until so many records have come; None for all."""
+    left = most
+    for page, new in pages:
+        yield page, new[:left]
+        if left is not None:
+            left -= len(new)
+            if left <= 0:
+                return

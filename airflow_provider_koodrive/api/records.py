@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     BeforeValidator,
@@ -61,6 +61,14 @@ class _Record(_Identified, total=False):
     userNum: LenientInt
 
 
+_NUMBERS: set[Literal["status", "capacity", "spaceUsed", "userNum"]] = {
+    "status",
+    "capacity",
+    "spaceUsed",
+    "userNum",
+}
+
+
 def _named(records: object) -> object:
     """The tables of one generation say ``name``, those of another and all examples ``groupName``."""
     if records is None:
@@ -73,7 +81,7 @@ def _named(records: object) -> object:
 def _with_name(record: dict[str, Any]) -> dict[str, Any]:
     named = record.copy()
     other = named.pop("groupName", None)
-    if named.get("name") is None:
+    if named.get("name") in (None, ""):
         named["name"] = other
     return named
 
@@ -142,8 +150,19 @@ def parse_group_space_page(envelope: Mapping[str, Any], *, key: str) -> GroupSpa
     :param key: where the spaces are: ``groups`` or ``teams``
     :raises KooDriveResponseError: the spaces are not a list of objects
     """
+    data = envelope.get("data")
+    if key not in envelope and data is not None:
+        # Other lists of KooDrive's come in `data` (inferred).
+        envelope = {**envelope, **data} if isinstance(data, dict) else {**envelope, key: data}
     numbers = {name: envelope.get(name) for name in GroupSpacePage.__annotations__}
-    return _parse(_group_space_page, {**numbers, "groups": envelope.get(key)}, key)
+    page = _parse(_group_space_page, {**numbers, "groups": envelope.get(key)}, key)
+    if key not in envelope and page["total"] != 0:
+        raise KooDriveResponseError(f"KooDrive's answer has no {key}")
+    for space, source in zip(page["groups"], envelope.get(key) or (), strict=True):
+        for name in _NUMBERS - source.keys():
+            # The schema's default for what does not parse also fills what is not there.
+            del space[name]  # type: ignore[misc]
+    return page
 
 
 def parse_member_page(envelope: Mapping[str, Any]) -> MemberPage:

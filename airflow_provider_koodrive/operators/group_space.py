@@ -147,12 +147,14 @@ class CreateGroupSpaceOperator(_KooDriveOperator):
                 raise
             raise AirflowSkipException(str(err)) from err
         self.log.info("Group space %r %s", space["name"], "created" if space["created"] else "taken")
-        if "ti" in context:  # not where a script calls execute by itself
-            context["ti"].xcom_push(key=KooDriveSpaceLink.xcom_key, value=self.hook.space_url(space))
+        task_instance = context.get("ti")  # none where a script calls execute by itself
+        if task_instance:
+            task_instance.xcom_push(key=KooDriveSpaceLink.xcom_key, value=self.hook.space_url(space))
         failed = space["failedList"]
         if failed and self.fail_on_failed_members:
-            # The task is about to fail, but the space is there and later tasks may want it.
-            context["ti"].xcom_push(key="return_value", value=space)
+            if task_instance:
+                # The task is about to fail, but the space is there and later tasks may want it.
+                task_instance.xcom_push(key="return_value", value=space)
             raise KooDriveMembersError(
                 f"group space {space['name']!r} exists, but could not get these members: {', '.join(failed)}",
                 failed=failed,

@@ -126,7 +126,10 @@ class TestMembersToBe:
 
     def test_the_old_edition_knows_no_permissions(self):
         with pytest.raises(KooDriveValidationError, match="pass user_ids"):
-            to_be(members=[{"userId": "7"}], edition="2024-07")
+            to_be(members=[{"userId": "7", "template": 5}], edition="2024-07")
+
+    def test_the_old_edition_takes_members_that_are_ids_alone(self):
+        assert [member.user_id for member in to_be(members=[{"userId": "7"}], edition="2024-07")] == ["7"]
 
     def test_long_ids_of_the_batch_calls(self):
         ids = ["1505084218764547200", "opaque"]

@@ -85,7 +85,7 @@ class TestGroupSpacePage:
         assert parse_group_space_page({name: value, "groups": []}, key="groups")[name] == number
 
     def test_absent_numbers(self):
-        page = parse_group_space_page({}, key="groups")
+        page = parse_group_space_page({"groups": []}, key="groups")
         assert page == {
             "total": None,
             "groupsTotal": None,
@@ -94,6 +94,21 @@ class TestGroupSpacePage:
             "maxCapacity": None,
             "groups": [],
         }
+
+    @pytest.mark.parametrize(
+        "envelope", [{"data": [{"id": 1}], "total": 1}, {"data": {"groups": [{"id": 1}], "total": "1"}}]
+    )
+    def test_places(self, envelope):
+        page = parse_group_space_page(envelope, key="groups")
+        assert (page["total"], page["groups"]) == (1, [{"id": "1", "name": None}])
+
+    @pytest.mark.parametrize("total", [None, 1, "x"])
+    def test_no_list_at_all(self, total):
+        with pytest.raises(KooDriveResponseError, match="has no groups"):
+            parse_group_space_page({"total": total}, key="groups")
+
+    def test_no_list_and_nothing_to_list(self):
+        assert parse_group_space_page({"total": 0}, key="groups")["groups"] == []
 
     def test_null_is_no_space(self):
         assert parse_group_space_page({"groups": None}, key="groups")["groups"] == []
@@ -118,7 +133,7 @@ class TestGroupSpace:
             ({"groupName": "a"}, "a"),
             ({"name": "a", "groupName": "b"}, "a"),
             ({"name": None, "groupName": "b"}, "b"),
-            ({"name": "", "groupName": "b"}, ""),
+            ({"name": "", "groupName": "b"}, "b"),
             ({"name": None}, None),
             ({}, None),
             ({"name": 7}, "7"),
@@ -144,8 +159,7 @@ class TestGroupSpace:
         assert unknown.items() <= space(**unknown).items()
 
     def test_what_is_absent(self):
-        numbers = {"status": None, "capacity": None, "spaceUsed": None, "userNum": None}
-        assert space(name="a") == {"id": "1", "name": "a", **numbers}
+        assert space(name="a") == {"id": "1", "name": "a"}
 
     @pytest.mark.parametrize("value", [{}, [], True])
     @pytest.mark.parametrize("field", ["id", "name", "containerId", "ownerId"])
