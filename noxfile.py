@@ -29,7 +29,16 @@ def airflow(session: nox.Session, line: str) -> None:
     session.install("-c", constraints(line), f"apache-airflow=={line}.*", f"{wheel}[sandbox]", *groups)
     # As a program, pytest leaves this folder, and the package's source in it, out of the search path.
     home = Path(session.create_tmp(), "airflow").resolve()
-    session.run("pytest", "-n", "2", "--dist", "loadgroup", *session.posargs, env={"AIRFLOW_HOME": str(home)})
+    session.run(
+        "pytest",
+        "-n",
+        "2",
+        "--dist",
+        "loadfile",
+        "--no-loadscope-reorder",
+        *session.posargs,
+        env={"AIRFLOW_HOME": str(home)},
+    )
 
 
 @nox.session(venv_backend="none")

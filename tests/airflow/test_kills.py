@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HERE = Path(__file__).parent
-pytestmark = [NEEDS_AIRFLOW_3_3, pytest.mark.xdist_group("test_kills")]
+pytestmark = NEEDS_AIRFLOW_3_3
 
 NIGHTLY = "koodrive_onboard_departments"
 DEPARTMENTS = [f"Department {number:02}" for number in range(1, 31)]

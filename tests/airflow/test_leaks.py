@@ -16,7 +16,7 @@ from airflow_provider_koodrive.sandbox.server import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [NEEDS_AIRFLOW_3_3, pytest.mark.xdist_group("test_leaks")]
+pytestmark = NEEDS_AIRFLOW_3_3
 
 NIGHTLY = "koodrive_onboard_departments"
 CONNECTION = "connections/koodrive_default"
