@@ -368,18 +368,14 @@ def _endpoint(where: str, connection: AirflowConnection, *, allow_http: bool) ->
     problem = f"{where}: host {host!r}"
     try:
         parts = urlsplit(host if "://" in host else f"https://{host}")
-        name, port = parts.hostname, parts.port
+        name, port = parts.hostname or "", parts.port
     except ValueError as err:
         raise KooDriveConfigError(f"{problem} is not an endpoint: {err}") from None
     if parts.username is not None or parts.password is not None:
         raise KooDriveConfigError(f"{where}: host must not hold credentials; use login and password")
     if parts.path.strip("/") or parts.query or parts.fragment or connection.schema:
         raise KooDriveConfigError(f"{problem} has a path; give scheme, host and port alone, and no schema")
-    if (
-        parts.scheme not in ("http", "https")
-        or not host.isprintable()
-        or not _HOST_NAME.fullmatch(name or "")
-    ):
+    if parts.scheme not in ("http", "https") or not host.isprintable() or not _HOST_NAME.fullmatch(name):
         raise KooDriveConfigError(f"{problem} is not an endpoint; give e.g. {DEFAULT_HOST}")
     if port is not None and connection.port and port != connection.port:
         raise KooDriveConfigError(f"{problem} and port {connection.port} contradict each other")

@@ -34,12 +34,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pendulum
+from airflow.configuration import conf
 from airflow.providers.common.compat.sdk import (
     AirflowFailException,
     Param,
     TriggerRule,
     Variable,
-    conf,
     dag,
     get_current_context,
     task,

@@ -111,7 +111,8 @@ def demonstrate(departments: Departments) -> None:
         onboard(airflow, today - timedelta(days=2), first, first.names)
         onboard(airflow, today - timedelta(days=1), departments, added.names)
         show_listing(airflow, len(departments.rows), {space["id"] for space in sandbox.spaces()})
-    print(f"\nAll as it should be, in {time.monotonic() - started:.0f} s. Airflow's log: {airflow.log}")
+    log = airflow.log.relative_to(PROJECT)
+    print(f"\nAll as it should be, in {time.monotonic() - started:.0f} s. Airflow's log: {log}")
 
 
 def onboard(airflow: Airflow, night: datetime, departments: Departments, new: list[str]) -> None:
