@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 # KOODRIVE_FUZZ_EXAMPLES=2000 makes every property test look longer.
 settings.register_profile(
     "koodrive",
-    max_examples=int(os.environ.get("KOODRIVE_FUZZ_EXAMPLES", "100")),
+    max_examples=int(os.environ.get("KOODRIVE_FUZZ_EXAMPLES", "50")),
     deadline=None,
     database=None,
     print_blob=True,

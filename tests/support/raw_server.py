@@ -117,6 +117,11 @@ class RawServer:
     def url(self) -> str:
         return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
+    def wait_until_closed(self) -> None:
+        """Wait until all connections so far have ended."""
+        for thread in self._threads[1:]:
+            thread.join()
+
     def _start(self, run: Callable[..., None], *args: Any) -> None:
         thread = threading.Thread(target=run, args=args, daemon=True)
         self._threads.append(thread)

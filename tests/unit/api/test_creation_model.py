@@ -113,7 +113,7 @@ def sent_again(sandbox, since: int) -> int:
     return len(creates) - 1 - shown[0] if shown else 0
 
 
-few = settings(max_examples=max(1, settings.default.max_examples * 3 // 20))
+few = settings(max_examples=max(1, settings.default.max_examples * 3 // 10))
 
 
 @pytest.mark.parametrize("kind", ["app", "token"])

@@ -164,7 +164,7 @@ sizes = st.sampled_from(["{:x}", "{:X};a=b", "0{:x}", " {:x} ", "-{:x}", "{:x}g"
 )
 
 calls = pytest.mark.parametrize("call", CALLS)
-quick = settings(max_examples=max(1, settings.default.max_examples // 8))
+quick = settings(max_examples=max(1, settings.default.max_examples // 5))
 
 
 @calls

@@ -214,6 +214,7 @@ class TestTheRequestMayHaveArrived:
             client = token_client(server.url, **SHORT)
             for _ in range(3):
                 client.call("POST", PATH, json={})
+                server.wait_until_closed()
             assert len(server.requests) == 3
 
     @pytest.mark.parametrize("end", ["close", "reset"])

@@ -24,7 +24,7 @@ MIB = 1024 * 1024
 
 # A server would need seconds for its whole answer, which is a success; the client must not wait for it.
 PATIENCE = 200
-DEADLINE = {"deadline": 0.4, "read_timeout": 60.0}
+DEADLINE = {"deadline": 1.0, "read_timeout": 60.0}
 
 
 def failing(answer, **options) -> KooDriveError:
@@ -155,7 +155,6 @@ class TestTooSlow:
         size = max(1, len(answer) // PATIENCE)
         return iter([answer[start : start + size] for start in range(0, len(answer), size)])
 
-    @pytest.mark.parametrize("method", ["GET", "POST"])
     @pytest.mark.parametrize(
         "answer",
         [
@@ -168,13 +167,13 @@ class TestTooSlow:
         ],
         ids=["body", "headers", "status line", "chunk's size"],
     )
-    def test_trickle(self, method, answer):
+    def test_trickle(self, answer):
         pieces = self.pieces(answer)
         with (
             RawServer(lambda exchange: exchange.trickle(pieces, every=0.05)) as server,
             pytest.raises(KooDriveConnectionError) as caught,
         ):
-            token_client(server.url, **DEADLINE).call(method, PATH)
+            token_client(server.url, **DEADLINE).call("POST", PATH)
         assert len(list(pieces)) > PATIENCE / 2
         assert "deadline" in str(caught.value)
         assert caught.value.sent is True
@@ -206,7 +205,7 @@ class TestTooSlow:
             exchange.send(reply(b"", length=10 * PATIENCE))
             exchange.trickle(itertools.repeat(b" ", 10 * PATIENCE), every=0.0005)
 
-        error = failing(handle, deadline=0.2, read_timeout=60.0)
+        error = failing(handle, deadline=0.5, read_timeout=60.0)
         assert "deadline" in str(error)
 
     def test_a_connection_is_not_used_again_after_that(self):
