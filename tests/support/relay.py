@@ -20,12 +20,14 @@ def relay(
     *,
     before: Callable[[RawRequest], object] = lambda _request: None,
     rewrite: Callable[[RawRequest, bytes], bytes] = lambda _request, body: body,
+    status: Callable[[RawRequest], int | None] = lambda _request: None,
 ) -> RawServer:
     """
     Make the server.
 
     :param before: called with each request before it is passed on
     :param rewrite: makes the answer's body of the sandbox's
+    :param status: HTTP status to answer in place of the sandbox's, None to keep that
     """
 
     def handle(exchange: Exchange) -> None:
@@ -39,6 +41,6 @@ def relay(
             answer = connection.getresponse()
             body = rewrite(request, answer.read())
         kept = [(name, value) for name, value in answer.getheaders() if name.lower() != "content-length"]
-        exchange.send(reply(body, answer.status, kept))
+        exchange.send(reply(body, status(request) or answer.status, kept))
 
     return RawServer(handle)

@@ -179,6 +179,8 @@ class TestWhatIsSignedGoesOut:
             ("/koodrive/a/%2e%2E/b", "/koodrive/b"),
             ("/koodrive/a/%2e/b/.", "/koodrive/a/b/"),
             ("/koodrive/a/..", "/koodrive/"),
+            ("/koodrive/a/%2e", "/koodrive/a/"),
+            ("/koodrive/a/%2e%2E", "/koodrive/"),
             ("/../../a", "/a"),
             ("/koodrive/a//b", "/koodrive/a//b"),
             ("//koodrive/a", "/koodrive/a"),

@@ -270,7 +270,9 @@ class TestWhatAnEarlierTrySent:
         with pytest.raises(KooDriveConflictError):
             self.create(sandbox, intent("Sales"))
 
-    @pytest.mark.parametrize("created", [None, "", "yesterday", 1715305582000, {}, "99999-01-01T00:00:00Z"])
+    @pytest.mark.parametrize(
+        "created", [None, "", "yesterday", 1715305582000, {}, "P1Y", "99999-01-01T00:00:00Z"]
+    )
     def test_no_time_to_go_by(self, sandbox, created):
         spaces_of(sandbox).create("Finance")
 

@@ -234,6 +234,51 @@ class TestWithoutNames:
             user.find("Finance")
 
 
+class TestNoListOfOnesOwn:
+    """Where KooDrive refuses teamList or does not know it, an administrator's list tells as well."""
+
+    @pytest.fixture(params=["refused", "unknown"])
+    def without(self, request, twelve):
+        twelve.faults.add("teamList", "error_200", code=13000410)
+        if request.param == "refused":
+            yield twelve, twelve.url
+            return
+
+        def rewrite(asked, body):
+            return b"<html>404</html>" if asked.path.endswith("/teamList") else body
+
+        with relay(
+            twelve, rewrite=rewrite, status=lambda asked: 404 if "/teamList" in asked.path else None
+        ) as server:
+            yield twelve, server.url
+
+    @pytest.mark.parametrize("kind", ["app", "token"])
+    def test_administrator(self, without, kind):
+        sandbox, url = without
+        client = sandbox_client(sandbox, token=sandbox.issue_token() if kind == "token" else None)
+        client.endpoint = url
+        spaces = GroupSpaces(client)
+        assert spaces.find("Department 00")["ownerId"] == sandbox.admin_user_id
+        assert spaces.find("Department 01") is None
+        assert spaces.find("Department") is None
+
+    def test_somebody_else(self, without):
+        sandbox, url = without
+        client = sandbox_client(sandbox, user_id=sandbox.user_ids[1])
+        client.endpoint = url
+        with pytest.raises(KooDrivePermissionError):
+            GroupSpaces(client).find("Department 01")
+
+    def test_nobody_says_who_is_calling(self, without):
+        sandbox, url = without
+        sandbox.faults.add("sessionAuth", "error_200", code=13000309)
+        client = sandbox_client(sandbox, token=sandbox.issue_token())
+        client.endpoint = url
+        with pytest.raises(KooDriveError) as caught:
+            GroupSpaces(client).find("Department 00")
+        assert caught.value.path.endswith("/teamList")
+
+
 class TestWhoIsCalling:
     """With a token, KooDrive's session says whose spaces are the caller's own."""
 
