@@ -97,6 +97,7 @@ class Tally:
     :param calls: calls that the sandbox took
     :param seconds: duration
     :param struck: calls that a fault struck
+    :param kinds: kinds of faults that struck
     :param errors: how often a try ended with which error
     """
 
@@ -109,13 +110,14 @@ class Tally:
     calls: int
     seconds: float
     struck: int
+    kinds: int
     errors: Mapping[str, int]
 
     def __str__(self) -> str:
         errors = ", ".join(f"{count} {kind}" for kind, count in sorted(self.errors.items()))
         return (
-            f"struck {self.struck / self.calls:.0%} of the calls, failed tries: {errors or 'none'}, "
-            f"refused for good: {self.refused}\n"
+            f"{self.kinds} kinds of faults struck {self.struck / self.calls:.0%} of the calls; "
+            f"failed tries: {errors or 'none'}; refused for good: {self.refused}\n"
             f"wanted {self.wanted}, created {self.created}, duplicates {self.duplicates}, lost {self.lost}, "
             f"unknown {self.unknown}, calls {self.calls}, seconds {self.seconds:.0f}"
         )
@@ -233,6 +235,7 @@ def count(sandbox: Sandbox, orders: list[Order], seconds: float) -> Tally:
         calls=len(sandbox.calls),
         seconds=seconds,
         struck=len([call for call in sandbox.calls if call.faults]),
+        kinds=len({hit.kind for hit in sandbox.faults.hits}),
         errors=Counter(type(err).__name__ for order in orders for err in order.errors),
     )
 

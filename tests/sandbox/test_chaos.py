@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_koodrive.api.client import new_trace_id
+from airflow_provider_koodrive.sandbox.faults import KINDS
 
 if TYPE_CHECKING:
     from airflow_provider_koodrive.api.group_spaces import GroupSpaces
@@ -58,6 +59,11 @@ def test_200_creates_make_200_spaces() -> None:
     assert re.search(r"--seed \d+", told[0])
     counted = re.fullmatch(LAST_LINE, told[-1])
     assert counted, done.stdout
+    # All but the two that can strike a create alone are certain to have come up.
+    struck = re.match(r"(\d+) kinds of faults struck (\d+)% of the calls; ", told[-2])
+    assert struck, done.stdout
+    assert int(struck[1]) >= len(KINDS) - 2
+    assert 25 <= int(struck[2]) <= 35
     created, unknown, calls = map(int, counted.groups())
     # On a machine that is busy enough some callers may lose patience; they are told so.
     assert created + unknown > 190, done.stdout
