@@ -53,6 +53,7 @@ class Deployment:
         self.home = home
         self.address = f"http://{LOOPBACK}:{free_port()}"
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._born: dict[subprocess.Popen[bytes], float] = {}
         for folder in ("dags", "config"):
             (home / folder).mkdir(parents=True)
         for file in dags:
@@ -108,7 +109,7 @@ class Deployment:
 
     def processes(self) -> list[psutil.Process]:
         """Return all processes of this Airflow: those of the sessions that it began."""
-        sessions = {process.pid for process in self._processes}
+        sessions = {part.pid for part, born in self._born.items() if not _is_another(part.pid, born)}
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, ProcessLookupError):
@@ -159,6 +160,7 @@ class Deployment:
                 start_new_session=True,
             )
         self._processes.append(process)
+        self._born[process] = psutil.Process(process.pid).create_time()
         return process
 
     def _is_ready(self) -> bool:
@@ -171,6 +173,14 @@ class Deployment:
             return False
         healthy = all(health[part]["status"] == "healthy" for part in ("scheduler", "dag_processor"))
         return healthy and known == len(list((self.home / "dags").glob("*.py")))
+
+
+def _is_another(pid: int, born: float) -> bool:
+    """Tell whether a number is that of another process by now: numbers of the dead are used again."""
+    try:
+        return psutil.Process(pid).create_time() != born
+    except psutil.NoSuchProcess:
+        return False
 
 
 def wait_for(look: Callable[[], T], seconds: float, what: str) -> T:
