@@ -73,6 +73,8 @@ class AppAuth(AuthBase):
         app_secret = _Secret(app_secret or "")
         if not app_secret:
             raise KooDriveConfigError("app authentication needs the AppSecret; it is empty")
+        if any("\ud800" <= character <= "\udfff" for character in app_secret):
+            raise KooDriveConfigError("the AppSecret holds half a character (a lone surrogate)")
         self.app_id = header_value("AppId", app_id)
         self.user_id = header_value("X-User-Id", user_id) if user_id is not None else None
         self.sign_host = sign_host

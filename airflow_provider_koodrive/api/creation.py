@@ -292,7 +292,11 @@ class Creation:
 
 def _read(journal: CreateJournal | None, name: str) -> Intent | None:
     noted = journal.read() if journal else None
-    intent = Intent(**noted) if noted else None
+    try:
+        intent = Intent(**noted) if noted else None
+    except TypeError:
+        # Noted by another version of this provider.
+        return None
     return intent if intent is not None and intent.name == name else None
 
 

@@ -292,9 +292,10 @@ class TestAppAuth:
         with pytest.raises(KooDriveConfigError, match="X-User-Id"):
             signed_by(AppAuth(APP_ID, APP_SECRET), "GET", HOST, cookies=None, headers={"X-User-Id": "ü"})
 
-    def test_empty_secret(self):
+    @pytest.mark.parametrize("secret", ["", None, "half a character: \ud800"])
+    def test_secret_that_is_none(self, secret):
         with pytest.raises(KooDriveConfigError, match="AppSecret"):
-            AppAuth(APP_ID, "", USER_ID)
+            AppAuth(APP_ID, secret, USER_ID)
 
     def test_any_secret_signs(self, server):
         secret = 'Schlüssel\n\x00 mit "allem"'

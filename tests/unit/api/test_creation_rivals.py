@@ -265,6 +265,11 @@ class TestWhatAnEarlierTrySent:
         with pytest.raises(KooDriveConflictError):
             self.create(sandbox, intent(sent=sent, settled=settled))
 
+    @pytest.mark.parametrize("noted", [{}, {"name": "Finance"}, {**intent(), "new": 1}])
+    def test_a_note_of_another_version(self, sandbox, noted):
+        """The provider was replaced between two tries, and what it notes has changed."""
+        assert self.create(sandbox, noted)["created"] is True
+
     def test_another_name(self, sandbox):
         spaces_of(sandbox).create("Finance")
         with pytest.raises(KooDriveConflictError):
