@@ -27,7 +27,6 @@ MALFORMED: dict[str, dict[str, Any]] = {
     "app id with a line break": {"login": "app\nid", "password": SECRET, "extra": {"user_id": "1"}},
     "user id that is not ASCII": {"login": "app", "password": SECRET, "extra": {"user_id": "é"}},
     "no user id": {"login": "app", "password": SECRET},
-    "extra that is no JSON": {"login": "app", "password": SECRET, "extra": "{"},
     "number that is none": {"password": SECRET, "extra": {"read_timeout": "x"}},
     "proxies that are none": {"password": "token", "extra": {"proxies": f"http://u:{SECRET}@proxy"}},
     "proxy that refuses": {
