@@ -6,15 +6,15 @@ Imports nothing heavy: provider discovery reads the table, parsing happens in ta
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import logging
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
+from airflow_provider_koodrive.endpoint import DEFAULT_HOST, endpoint_from
 from airflow_provider_koodrive.exceptions import KooDriveConfigError
+from airflow_provider_koodrive.text import Secret, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,7 +23,8 @@ log = logging.getLogger(__name__)
 
 CONN_TYPE = "koodrive"
 DEFAULT_CONN_ID = "koodrive_default"
-DEFAULT_HOST = "intl.myhuaweicloud-koodrive.com"
+
+LONGEST_SECONDS = 24 * 60 * 60
 
 # Browsers hold numbers as doubles, so Airflow's form would save a larger one rounded.
 _LARGEST_BROWSER_INTEGER = 2**53
@@ -93,7 +94,8 @@ FIELDS = (
     Field(
         "token_prefix",
         "Token prefix",
-        "Put before an access token that brings no scheme of its own (inferred), e.g. Bearer",
+        "Put before an access token that brings no scheme of its own (inferred), e.g. Bearer; none to send "
+        "the token alone",
         default="Bearer+",
     ),
     Field(
@@ -124,6 +126,7 @@ FIELDS = (
         type="number",
         default=10,
         minimum=0,
+        maximum=LONGEST_SECONDS,
     ),
     Field(
         "read_timeout",
@@ -132,9 +135,18 @@ FIELDS = (
         type="number",
         default=60,
         minimum=0,
+        maximum=LONGEST_SECONDS,
     ),
     Field("max_attempts", "Attempts", "Attempts for one call, e.g. 3", "integer", 5, minimum=1, maximum=100),
-    Field("deadline", "Deadline", "Seconds for all attempts of a call, e.g. 120", "number", 300, minimum=0),
+    Field(
+        "deadline",
+        "Deadline",
+        "Seconds for all attempts of a call, e.g. 120; each page of a list is a call",
+        type="number",
+        default=300,
+        minimum=0,
+        maximum=LONGEST_SECONDS,
+    ),
     Field(
         "verify",
         "Verify TLS",
@@ -168,9 +180,6 @@ FIELDS = (
         "https://drive.example.com/spaces/{id} or .../{containerId}; empty for the endpoint's front page",
     ),
 )
-# A name, in any script, or an address of either kind.
-_HOST_NAME = re.compile(r"[\w.-]+|[0-9a-f:.]+")
-
 EXTRA_FIELDS = tuple(entry for entry in FIELDS if not entry.standard)
 
 
@@ -213,7 +222,12 @@ class KooDriveSettings:
 
     def secrets(self) -> Iterator[str]:
         """Yield what no log and no message may show."""
+        from airflow_provider_koodrive.api.auth import bare
+
         yield self.password
+        if not self.login:
+            # Airflow masks what it is told as a whole, and a token may be said without its scheme.
+            yield bare(self.password)
         from urllib3.util import parse_url
 
         for proxy in (self.proxies or {}).values():
@@ -243,12 +257,30 @@ def settings_from(connection: AirflowConnection) -> KooDriveSettings:
         raise KooDriveConfigError(
             f"{where}: extra user_id is missing; app authentication needs the id of the user to act for"
         )
+    _check_headers(where, connection, extras)
     return KooDriveSettings(
-        endpoint=_endpoint(where, connection, allow_http=extras["allow_http"]),
+        endpoint=endpoint_from(
+            where, connection.host, connection.port, connection.schema, allow_http=extras["allow_http"]
+        ),
         login=connection.login or None,
-        password=connection.password,
+        password=Secret(connection.password),
         **extras,
     )
+
+
+def _check_headers(where: str, connection: AirflowConnection, extras: Mapping[str, Any]) -> None:
+    """Refuse what no header can carry, while it is known which field it comes from."""
+    from airflow_provider_koodrive.api.auth import header_value
+
+    token = {"password": connection.password, "extra token_prefix": extras["token_prefix"]}
+    sent = {
+        "extra user_id": extras["user_id"],
+        "extra language": extras["language"],
+        **({"login": connection.login} if connection.login else token),
+    }
+    for name, value in sent.items():
+        if value:
+            header_value(f"{where}: {name}", value)
 
 
 def _extra(where: str, text: str | None) -> dict[str, Any]:
@@ -287,8 +319,8 @@ def _value(where: str, entry: Field, given: object) -> Any:
     except ValidationError as err:
         reason = err.errors(include_input=False, include_url=False, include_context=False)[0]["msg"]
         reason = reason.removeprefix("Value error, ")
-        shown = "" if entry.secret else f" {given!r}"
-        raise KooDriveConfigError(f"{where}: extra {entry.name}{shown} is wrong: {reason}") from None
+        value = "" if entry.secret else f" {shown(given)}"
+        raise KooDriveConfigError(f"{where}: extra {entry.name}{value} is wrong: {reason}") from None
 
 
 def _refuse_mask(what: str, value: object) -> None:
@@ -308,7 +340,7 @@ def _adapter(entry: Field) -> Any:
         "string": str,
         "integer": integer,
         "id": integer,
-        "number": Annotated[float, Limits(gt=entry.minimum, allow_inf_nan=False)],
+        "number": Annotated[float, Limits(gt=entry.minimum, le=entry.maximum, allow_inf_nan=False)],
         "boolean": bool,
         "object": dict[str, str] | Json[dict[str, str]],
     }
@@ -324,16 +356,14 @@ def _adapter(entry: Field) -> Any:
 
 def _proxies(value: dict[str, str]) -> dict[str, str]:
     """Refuse here what ``requests`` would refuse later, in an error that shows the proxy's password."""
-    from urllib3.exceptions import LocationParseError
-    from urllib3.util import parse_url
+    from airflow_provider_koodrive.api.transport import is_readable_proxy
 
     for scheme, proxy in value.items():
-        try:
-            host = parse_url(proxy).host
-        except LocationParseError:
-            host = None
-        if not host:
-            raise ValueError(f"the proxy for {scheme!r} must look like http://proxy.example.com:3128")
+        if not is_readable_proxy(proxy):
+            raise ValueError(
+                f"the proxy for {scheme!r} must look like http://proxy.example.com:3128, its user name and "
+                "password percent-encoded"
+            )
     return value
 
 
@@ -354,6 +384,8 @@ def _with_password(proxies: dict[str, str] | None, password: str | None) -> dict
 
 def _token_prefix(value: str) -> str:
     """Part a scheme from the token: Airflow 2.11's form cuts the blank off that ends ``Bearer ``."""
+    if value.strip().lower() == "none":
+        return ""
     return f"{value} " if value[-1].isalnum() else value
 
 
@@ -361,35 +393,3 @@ def _verify(value: object) -> object:
     """``verify`` is a switch or a path, and a URI connection gives the switch as text."""
     switches = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
     return switches.get(value.strip().lower(), value) if isinstance(value, str) else value
-
-
-def _endpoint(where: str, connection: AirflowConnection, *, allow_http: bool) -> str:
-    host = (connection.host or "").strip() or DEFAULT_HOST
-    problem = f"{where}: host {host!r}"
-    try:
-        parts = urlsplit(host if "://" in host else f"https://{host}")
-        name, port = parts.hostname or "", parts.port
-    except ValueError as err:
-        raise KooDriveConfigError(f"{problem} is not an endpoint: {err}") from None
-    if parts.username is not None or parts.password is not None:
-        raise KooDriveConfigError(f"{where}: host must not hold credentials; use login and password")
-    if parts.path.strip("/") or parts.query or parts.fragment or connection.schema:
-        raise KooDriveConfigError(f"{problem} has a path; give scheme, host and port alone, and no schema")
-    if parts.scheme not in ("http", "https") or not host.isprintable() or not _HOST_NAME.fullmatch(name):
-        raise KooDriveConfigError(f"{problem} is not an endpoint; give e.g. {DEFAULT_HOST}")
-    if port is not None and connection.port and port != connection.port:
-        raise KooDriveConfigError(f"{problem} and port {connection.port} contradict each other")
-    if parts.scheme == "http" and not allow_http and not _is_loopback(name):
-        raise KooDriveConfigError(
-            f"{problem} is reached without TLS; use https, or set extra allow_http in a trusted network"
-        )
-    port = port or connection.port
-    netloc = f"[{name}]" if ":" in name else name
-    return f"{parts.scheme}://{netloc}:{port}" if port else f"{parts.scheme}://{netloc}"
-
-
-def _is_loopback(name: str) -> bool:
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost" or name.endswith(".localhost")

@@ -10,7 +10,8 @@ import json
 from importlib import import_module
 from typing import Any
 
-from airflow_provider_koodrive.connection import DEFAULT_HOST, EXTRA_FIELDS, FIELDS, Field
+from airflow_provider_koodrive.connection import EXTRA_FIELDS, FIELDS, Field
+from airflow_provider_koodrive.endpoint import DEFAULT_HOST
 
 HIDDEN_FIELDS = ("schema",)
 PLACEHOLDERS = {"host": DEFAULT_HOST}
@@ -45,9 +46,9 @@ def limits_text(entry: Field) -> str:
     """Return a field's limits in words, nothing where it has none."""
     if entry.minimum is None:
         return ""
-    if entry.maximum is not None:
-        return f"{entry.minimum} to {entry.maximum}"
-    return f"more than {entry.minimum}" if entry.type == "number" else f"at least {entry.minimum}"
+    if entry.type == "number":
+        return f"more than {entry.minimum}, at most {entry.maximum}"
+    return f"at least {entry.minimum}" if entry.maximum is None else f"{entry.minimum} to {entry.maximum}"
 
 
 def default_text(entry: Field) -> str:

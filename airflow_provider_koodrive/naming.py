@@ -13,6 +13,7 @@ import re
 import unicodedata
 
 from airflow_provider_koodrive.exceptions import KooDriveValidationError
+from airflow_provider_koodrive.text import shown
 
 NAME_MAX_CHARACTERS = 30
 """Longest name of a group space, in characters as a reader counts them (Unicode's grapheme clusters)."""
@@ -43,7 +44,7 @@ def check_group_space_name(name: str) -> None:
     """
     rule = _broken_rule(name)
     if rule:
-        raise KooDriveValidationError(f"A group space's name {rule}: {_shown(name)}")
+        raise KooDriveValidationError(f"A group space's name {rule}: {shown(name)}")
 
 
 def group_space_name(department: str, *, suffix: str = "") -> str:
@@ -62,8 +63,9 @@ def group_space_name(department: str, *, suffix: str = "") -> str:
     :raises KooDriveValidationError: the department is blank or not text, or the suffix cannot end every name
     """
     if not isinstance(department, str) or _is_blank(department):
-        shown = _shown(department)
-        raise KooDriveValidationError(f"A department's name must be text that is not blank: {shown}")
+        raise KooDriveValidationError(
+            f"A department's name must be text that is not blank: {shown(department)}"
+        )
     _check_suffix(suffix)
     text = _fold(department)
     readable = _replace(text)
@@ -103,7 +105,7 @@ def _check_suffix(suffix: object) -> None:
     else:
         rule = _broken_rule("x" + suffix)
     if rule:
-        raise KooDriveValidationError(f"The suffix of a group space's name {rule}: {_shown(suffix)}")
+        raise KooDriveValidationError(f"The suffix of a group space's name {rule}: {shown(suffix)}")
 
 
 def _is_name(text: str, suffix: str) -> bool:
@@ -149,8 +151,3 @@ def _is_blank(text: str) -> bool:
     import regex
 
     return not regex.sub(r"\p{Default_Ignorable_Code_Point}+", "", text).strip()
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 200 else f"{text[:200]}…"

@@ -15,8 +15,12 @@ except ImportError as err:
 
 from airflow_provider_koodrive.exceptions import (
     FINAL_ERRORS,
+    KooDriveConflictError,
     KooDriveConnectionError,
+    KooDriveMembersError,
     KooDriveOutcomeUnknownError,
+    KooDriveQuotaError,
+    KooDriveResponseError,
     KooDriveServerError,
     KooDriveThrottledError,
 )
@@ -25,17 +29,34 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
+_LONG_ERRORS = (KooDriveConflictError, KooDriveOutcomeUnknownError, KooDriveQuotaError)
+_PASSING_ERRORS = (
+    KooDriveConnectionError,
+    KooDriveMembersError,
+    KooDriveResponseError,
+    KooDriveServerError,
+    KooDriveThrottledError,
+)
+
+
 class KooDriveRetryPolicy(RetryPolicy):
     """
     Retry by what went wrong: ``retries=5, retry_policy=KooDriveRetryPolicy()``.
 
-    Errors of configuration, authentication, permission and validation fail at once. Throttling waits for
-    KooDrive's ``Retry-After``. Server and connection errors back off, doubling with each try. An unknown
-    outcome waits longest, so that KooDrive's lists show what was created. Everything else follows the
-    task's own ``retry_delay``.
+    - Fails at once: errors of configuration, authentication, permission and validation, which another try
+      cannot change, and a conflict with a space that was seen. For the former the operators raise
+      ``AirflowFailException``, at which Airflow asks no policy.
+    - Backs off, doubling with each try: throttling, server and connection errors; an answer that is not
+      KooDrive's, since a proxy's page goes as it came, and a create looks before it sends; members that
+      could not be added, since KooDrive does not say why. A ``Retry-After`` above 0 takes the place of the
+      backoff.
+    - Waits longest: an unknown outcome and a conflict with a space that was not seen, so that KooDrive's
+      lists show what is there; no room left, since somebody has to make some.
+    - Follows the task's own ``retry_delay``: everything else, such as a refusal of unknown meaning, and a
+      worker that died.
 
-    :param delay: seconds before the first retry of a server or connection error; doubles with each try
-    :param longest_delay: seconds that no retry exceeds; an unknown outcome waits as long
+    :param delay: seconds before the first retry of what backs off; doubles with each try
+    :param longest_delay: seconds that no retry exceeds, also where KooDrive asks for more
     """
 
     def __init__(self, *, delay: float = 30.0, longest_delay: float = 900.0) -> None:
@@ -58,14 +79,15 @@ class KooDriveRetryPolicy(RetryPolicy):
         :param context: the task's context
         """
         reason = f"{type(exception).__name__}, try {try_number}"
-        if isinstance(exception, FINAL_ERRORS):
+        if isinstance(exception, FINAL_ERRORS) or _was_seen(exception):
             return RetryDecision.fail(reason)
-        if isinstance(exception, KooDriveOutcomeUnknownError):
+        if isinstance(exception, _LONG_ERRORS):
             return self._retry(self.longest_delay, reason)
-        if isinstance(exception, KooDriveThrottledError | KooDriveServerError | KooDriveConnectionError):
-            asked = getattr(exception, "retry_after", None)
+        if isinstance(exception, _PASSING_ERRORS):
+            # Retry-After: 0, or a date that is over, would have all tasks come back at once.
+            asked = getattr(exception, "retry_after", None) or 0.0
             backoff = self.delay * 2.0 ** min(try_number - 1, 32)
-            return self._retry(backoff if asked is None else asked, reason)
+            return self._retry(asked if asked > 0 else backoff, reason)
         return RetryDecision.default()
 
     def serialize(self) -> dict[str, Any]:
@@ -79,3 +101,8 @@ class KooDriveRetryPolicy(RetryPolicy):
 
     def _retry(self, seconds: float, reason: str) -> RetryDecision:
         return RetryDecision.retry(timedelta(seconds=min(seconds, self.longest_delay)), reason)
+
+
+def _was_seen(error: BaseException) -> bool:
+    # A conflict that KooDrive answered has a status; else the space was found in its lists.
+    return isinstance(error, KooDriveConflictError) and error.http_status is None

@@ -62,13 +62,12 @@ with DAG(
     doc_md=__doc__,
     tags=["koodrive"],
 ) as dag:
-    # Not "{{ params.name }}": a native template would make a number of the name 42 and a list of [1].
-    form: Any = dag.param
     CreateGroupSpaceOperator(
         task_id="create_space",
-        name=form("name"),
-        capacity=form("capacity"),
-        user_ids=form("user_ids"),
-        if_exists=form("if_exists"),
+        name="{{ params.name }}",
+        # A template would make text of what is none; Airflow 3.0 and 3.1 want the default once more.
+        capacity=dag.param("capacity", None),
+        user_ids=dag.param("user_ids", []),
+        if_exists="{{ params.if_exists }}",
     )
 # [END koodrive_create_group_space]

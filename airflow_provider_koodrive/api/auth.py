@@ -18,6 +18,7 @@ import pendulum
 from requests.auth import AuthBase
 
 from airflow_provider_koodrive.exceptions import KooDriveConfigError
+from airflow_provider_koodrive.text import MASK, Secret
 
 if TYPE_CHECKING:
     from requests import PreparedRequest
@@ -28,20 +29,9 @@ DEFAULT_TOKEN_PREFIX = "Bearer+"  # noqa: S105 - a scheme, no secret
 # KooDrive refuses an X-Date later than its own clock, so a clock that runs ahead needs a margin (inferred).
 CLOCK_MARGIN_SECONDS = 5
 
-MASK = "***"
-
 _SCHEME = re.compile(r"(Bearer|AT|HMAC-SHA256)[ +]", re.IGNORECASE)
 _SIGNATURE = re.compile(r"(Signature=)[0-9a-fA-F]+")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-
-
-class _Secret(str):
-    """Text that a traceback does not show where it shows each frame's variables."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return MASK
 
 
 class AppAuth(AuthBase):
@@ -70,7 +60,7 @@ class AppAuth(AuthBase):
     def __init__(
         self, app_id: str, app_secret: str, user_id: str | None = None, *, sign_host: bool = True
     ) -> None:
-        app_secret = _Secret(app_secret or "")
+        app_secret = Secret(app_secret or "")
         if not app_secret:
             raise KooDriveConfigError("app authentication needs the AppSecret; it is empty")
         if any("\ud800" <= character <= "\udfff" for character in app_secret):
@@ -82,7 +72,7 @@ class AppAuth(AuthBase):
 
     def redact(self, text: str) -> str:
         """Return a text without the secret, and without any signature."""
-        return _without(text, self._app_secret)
+        return without(text, self._app_secret)
 
     def __repr__(self) -> str:
         return f"AppAuth(app_id={self.app_id!r}, user_id={self.user_id!r}, sign_host={self.sign_host})"
@@ -110,7 +100,7 @@ class AppAuth(AuthBase):
         body = _body_bytes(request.body)
         canonical = canonical_request(str(request.method), path, query, signed, body or b"")
         request.body = body
-        headers["Authorization"] = (
+        headers["Authorization"] = Secret(
             f"{ALGORITHM} AppId={self.app_id},SignedHeaders={';'.join(names)},"
             f"Signature={signature(self._app_secret, canonical)}"
         )
@@ -131,15 +121,15 @@ class TokenAuth(AuthBase):
     """
 
     def __init__(self, token: str, prefix: str | None = DEFAULT_TOKEN_PREFIX) -> None:
-        token = _Secret(token or "")
-        header_value("access token", _Secret(_bare(token)))
+        token = Secret(token or "")
+        header_value("access token", Secret(bare(token)))
         self._token = token
         scheme = "" if has_scheme(token) else DEFAULT_TOKEN_PREFIX if prefix is None else prefix
-        self._authorization = header_value("token prefix", _Secret(scheme + token))
+        self._authorization = header_value("token prefix", Secret(scheme + token))
 
     def redact(self, text: str) -> str:
         """Return a text without the token."""
-        return _without(text, self._token)
+        return without(text, self._token)
 
     def __repr__(self) -> str:
         return "TokenAuth(***)"
@@ -165,8 +155,25 @@ def header_value(name: str, value: str) -> str:
     if not value or not value.strip():
         raise KooDriveConfigError(f"{name} is empty")
     if not value.isascii() or not value.isprintable():
-        raise KooDriveConfigError(f"{name} holds a line break, a control or a non-ASCII character")
+        raise KooDriveConfigError(
+            f"{name} holds a line break, a control or a non-ASCII character, which no header can carry; "
+            "enter it without"
+        )
     return value
+
+
+def without(text: str, secret: str) -> str:
+    """Return a text without a secret, also without its scheme, percent-encoded or escaped, and signatures."""
+    secret = str(secret)
+    spellings = {
+        spelled
+        for part in (secret, bare(secret))
+        for spelled in (part, quote(part), quote(part, safe=""), json.dumps(part)[1:-1], repr(part)[1:-1])
+        if spelled
+    }
+    for spelled in sorted(spellings, key=len, reverse=True):
+        text = text.replace(spelled, MASK)
+    return _SIGNATURE.sub(rf"\1{MASK}", text)
 
 
 def signature(app_secret: str, canonical: str) -> str:
@@ -218,20 +225,8 @@ def canonical_query(query: str) -> str:
     return "&".join(f"{encode[name]}={encode[value]}" for name, value in sorted(pairs))
 
 
-def _without(text: str, secret: str) -> str:
-    # A token with its scheme may come back without it, and any secret percent-encoded or escaped.
-    secret = str(secret)
-    spellings = {
-        spelled
-        for part in (secret, _bare(secret))
-        for spelled in (part, quote(part), quote(part, safe=""), json.dumps(part)[1:-1], repr(part)[1:-1])
-    }
-    for spelled in sorted(spellings, key=len, reverse=True):
-        text = text.replace(spelled, MASK)
-    return _SIGNATURE.sub(rf"\1{MASK}", text)
-
-
-def _bare(token: str) -> str:
+def bare(token: str) -> str:
+    """Return a token without its scheme."""
     return _SCHEME.sub("", token, count=1)
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 import logging
-import secrets
 import time
+from collections import deque
 from functools import cached_property
-from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote, urlencode
+from urllib.request import getproxies
 
 import pendulum
 import requests
@@ -18,13 +16,26 @@ import urllib3.exceptions
 
 from airflow_provider_koodrive.api.auth import header_value
 from airflow_provider_koodrive.api.envelope import clock_skew_seconds, open_envelope
-from airflow_provider_koodrive.api.retry import Verdict, judge, wait_seconds
-from airflow_provider_koodrive.api.transport import connection_error
-from airflow_provider_koodrive.api.wire import ACCEPT_ENCODING, Attempt, WatchedAdapter, attempt, read_body
+from airflow_provider_koodrive.api.request import (
+    checked_method,
+    checked_path,
+    encode_body,
+    new_trace_id,
+    query_string,
+)
+from airflow_provider_koodrive.api.retry import LONGEST_RETRY_AFTER_SECONDS, Verdict, judge, wait_seconds
+from airflow_provider_koodrive.api.transport import check_proxy, connection_error, without_passwords
+from airflow_provider_koodrive.api.wire import (
+    ACCEPT_ENCODING,
+    LONGEST_TIMEOUT_SECONDS,
+    Attempt,
+    WatchedAdapter,
+    attempt,
+    read_body,
+)
 from airflow_provider_koodrive.exceptions import (
     KooDriveConnectionError,
     KooDriveError,
-    KooDriveValidationError,
 )
 
 if TYPE_CHECKING:
@@ -34,8 +45,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-API_ROOT = "/koodrive/"
-TRACE_ID_BYTES = 29  # 58 hexadecimal characters, the length that the documents ask for
+LONGEST_DEADLINE_SECONDS = 1e9  # what is longer cannot be calculated with
+MOST_CLOCK_SKEWS = 16
 
 
 class Deadline:
@@ -46,7 +57,7 @@ class Deadline:
     """
 
     def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
+        self._end = time.monotonic() + min(seconds, LONGEST_DEADLINE_SECONDS)
 
     def left(self) -> float:
         """Seconds until then, never negative."""
@@ -69,6 +80,7 @@ class KooDriveClient:
     :param proxies: as in ``requests``
     :param user_agent: ``User-Agent`` header
     :param backoff: upper bound of the first wait between two attempts, in seconds; doubles each time
+    :param longest_retry_after: seconds up to which a ``Retry-After`` of KooDrive is honoured
     :raises KooDriveConfigError: a header's value holds a line break, a control or a non-ASCII character
     """
 
@@ -86,21 +98,23 @@ class KooDriveClient:
         proxies: Mapping[str, str] | None = None,
         user_agent: str = "airflow-provider-koodrive",
         backoff: float = 1.0,
+        longest_retry_after: float = LONGEST_RETRY_AFTER_SECONDS,
     ) -> None:
         self.endpoint = endpoint.rstrip("/")
         self.auth = auth
         self.max_attempts = max_attempts
-        self._connect_timeout = connect_timeout
-        self._read_timeout = read_timeout
+        self._connect_timeout = min(connect_timeout, LONGEST_TIMEOUT_SECONDS)
+        self._read_timeout = min(read_timeout, LONGEST_TIMEOUT_SECONDS)
         self._deadline_seconds = deadline
         self._backoff = backoff
-        self._clock_skew = 0.0
+        self._longest_retry_after = longest_retry_after
+        # The last answers': one may be wrong.
+        self._clock_skews: deque[float] = deque(maxlen=MOST_CLOCK_SKEWS)
         self._verify = verify
         self._proxies = dict(proxies or {})
         self._session = _Session()
         self._session.mount("https://", WatchedAdapter())
         self._session.mount("http://", WatchedAdapter())
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.headers["Accept"] = "application/json"
         self._session.headers["Accept-Encoding"] = ACCEPT_ENCODING
         self._session.headers["User-Agent"] = header_value("User-Agent", user_agent)
@@ -113,7 +127,13 @@ class KooDriveClient:
         route = self._session.merge_environment_settings(
             self.endpoint, self._proxies, stream=True, verify=self._verify, cert=None
         )
+        if proxy := requests.utils.select_proxy(self.endpoint, route["proxies"]):
+            check_proxy(proxy)
         return dict(route)
+
+    def _redact(self, text: str) -> str:
+        addresses = (self.endpoint, *self._proxies.values(), *getproxies().values())
+        return without_passwords(self.auth.redact(text), map(str, addresses))
 
     def close(self) -> None:
         """Close the pooled connections."""
@@ -126,7 +146,16 @@ class KooDriveClient:
 
     def now(self) -> pendulum.DateTime:
         """Return the present time by KooDrive's clock, as far as an answer's ``Date`` header told it."""
-        return pendulum.now("UTC").subtract(seconds=self._clock_skew)
+        return pendulum.now("UTC").subtract(seconds=self._clock_skews[-1] if self._clock_skews else 0.0)
+
+    def by_server(self, moment: pendulum.DateTime) -> tuple[pendulum.DateTime, pendulum.DateTime]:
+        """
+        Return what KooDrive's clock showed at the earliest and at the latest, by the last answers' ``Date``.
+
+        :param moment: a time by this machine's clock
+        """
+        skews = self._clock_skews or (0.0,)
+        return moment.subtract(seconds=max(skews)), moment.subtract(seconds=min(skews))
 
     def deadline(self) -> Deadline:
         """Start the time of one call with all its attempts."""
@@ -157,6 +186,7 @@ class KooDriveClient:
         :param trace_id: ``X-Traceid`` to send; None for a new one
         :raises KooDriveError: of the kind that fits; a write whose outcome is unknown is not repeated
         """
+        method, path = checked_method(method), checked_path(path)
         deadline = deadline or self.deadline()
         trace_id = trace_id or new_trace_id()
         repeat = self.repeating(
@@ -209,6 +239,7 @@ class KooDriveClient:
                 state.attempt_number,
                 state.outcome.exception() if state.outcome else None,
                 backoff=self._backoff,
+                longest_retry_after=self._longest_retry_after,
             ),
             stop=tenacity.stop_any(
                 tenacity.stop_after_attempt(self.max_attempts), tenacity.stop_before_delay(deadline.left())
@@ -236,13 +267,13 @@ class KooDriveClient:
         :param deadline: nothing is sent and no answer awaited after it
         :raises KooDriveError: of the kind that fits, with the call's details; see :meth:`call`
         """
-        url = self.endpoint + checked_path(path) + query_string(params)
+        method, url = checked_method(method), self.endpoint + checked_path(path) + query_string(params)
         body, headers = encode_body(json), {"X-Traceid": trace_id}
         if body is not None:
             headers["Content-Type"] = "application/json"
         started = time.monotonic()
         try:
-            envelope = self._exchange(checked_method(method), url, body, headers, deadline, expects)
+            envelope = self._exchange(method, url, body, headers, deadline, expects)
             answer = envelope if read is None else read(envelope)
         except KooDriveError as error:
             error.trace_id, error.method, error.path = trace_id, method, path
@@ -277,14 +308,16 @@ class KooDriveClient:
                 **self._route,
             )
             with response:
-                answer = read_body(response)
+                answer = read_body(response, self._redact)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as err:
-            raise connection_error(err, this.sent, self.auth.redact) from None
+            raise connection_error(err, this.sent, self._redact) from None
         finally:
             attempt.reset(token)
-        self._clock_skew = clock_skew_seconds(response.headers) or 0.0
+        skew = clock_skew_seconds(response.headers)
+        if skew is not None:
+            self._clock_skews.append(skew)
         return open_envelope(
-            response.status_code, response.headers, answer, expects=expects, redact=self.auth.redact
+            response.status_code, response.headers, answer, expects=expects, redact=self._redact
         )
 
 
@@ -292,62 +325,3 @@ class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
         # Even with allow_redirects=False, requests parses Location and reads such an answer's body whole.
         return None
-
-
-def new_trace_id() -> str:
-    """Return 58 characters for ``X-Traceid`` (KooDrive's documents, header table: "length 58")."""
-    return secrets.token_hex(TRACE_ID_BYTES)
-
-
-def checked_method(method: str) -> str:
-    """
-    Return an HTTP method.
-
-    :raises KooDriveValidationError: it is no word
-    """
-    if method.isascii() and method.isalpha():
-        return method
-    raise KooDriveValidationError(f"{method!r} is not an HTTP method")
-
-
-def checked_path(path: str) -> str:
-    """
-    Return a path that stays below ``/koodrive/``.
-
-    :raises KooDriveValidationError: it is an address, brings a query, or leaves ``/koodrive/``
-    """
-    plain = unquote(path)
-    if not path.startswith(API_ROOT) or not {"?", "#"}.isdisjoint(path) or not plain.isprintable():
-        raise KooDriveValidationError(
-            f"path {path!r} is not a path below {API_ROOT}: pass the path alone, and the query as params"
-        )
-    if "\\" in plain or not {".", ".."}.isdisjoint(plain.split("/")):
-        raise KooDriveValidationError(f"path {path!r} leaves {API_ROOT}")
-    return path
-
-
-def query_string(params: Mapping[str, Any] | None) -> str:
-    """Encode query parameters as they are signed: a blank as ``%20``, True as ``true``, None left out."""
-    given = {
-        name: str(value).lower() if isinstance(value, bool) else value
-        for name, value in (params or {}).items()
-        if value is not None
-    }
-    try:
-        return "?" + urlencode(given, doseq=True, quote_via=quote, safe="~") if given else ""
-    except UnicodeEncodeError:
-        raise KooDriveValidationError(f"params {given!r} hold a character that is not Unicode text") from None
-
-
-def encode_body(json: Any) -> bytes | None:
-    """
-    Serialise a body once, to the bytes that are signed and sent.
-
-    :raises KooDriveValidationError: it cannot be expressed in JSON
-    """
-    if json is None:
-        return None
-    try:
-        return jsonlib.dumps(json, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-    except (TypeError, ValueError, RecursionError) as err:
-        raise KooDriveValidationError(f"the body cannot be sent as JSON: {err}") from None

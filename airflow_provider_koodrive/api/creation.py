@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pendulum
 
-from airflow_provider_koodrive.api.client import new_trace_id
 from airflow_provider_koodrive.api.members import add_missing
 from airflow_provider_koodrive.api.records import parse_create_answer
+from airflow_provider_koodrive.api.request import new_trace_id
 from airflow_provider_koodrive.api.retry import Verdict, judge
 from airflow_provider_koodrive.exceptions import (
     KooDriveConflictError,
@@ -37,6 +37,8 @@ CREATE_PATH = "/koodrive/ose/v1/space/group"
 
 # KooDrive's times and its Date header are compared, one of which has whole seconds only.
 CLOCK_TOLERANCE_SECONDS = 2
+
+LONGEST_ATTEMPT_SECONDS = 24 * 60 * 60
 
 
 @dataclass(frozen=True)
@@ -61,11 +63,8 @@ class Intent:
         """Whether that try created this space of its name, as far as ids and times can tell."""
         if self.space_id is not None:
             return self.space_id == str(space["id"])
-        try:
-            created = _moment(str(space.get("createTime")))
-        except ValueError:
-            return False
-        return bool(_moment(self.sent_at) <= created <= _moment(self.settled_by))
+        created = _created_at(space)
+        return created is not None and _moment(self.sent_at) <= created <= _moment(self.settled_by)
 
 
 class CreateJournal(Protocol):
@@ -117,6 +116,7 @@ class Creation:
         self._trace_id = new_trace_id()
         self._earlier = _read(journal, self._name)
         self._intent: Intent | None = None
+        self._first_sent: pendulum.DateTime | None = None
         self._unknown = False
         self._refusal: KooDriveError | None = None
 
@@ -133,7 +133,9 @@ class Creation:
         return self._take(space)
 
     def _take(self, space: Mapping[str, Any]) -> dict[str, Any]:
-        created = self._unknown or (self._earlier is not None and self._earlier.made(space))
+        # A list that lags may show an older space only now, which another run has made.
+        ours = self._unknown and not self._is_older(space)
+        created = ours or (self._earlier is not None and self._earlier.made(space))
         if created:
             self._note(space["id"])
         else:
@@ -151,6 +153,7 @@ class Creation:
             return self._client.repeating(what, self._again, self._deadline, self._trace_id)(self._attempt)
         except KooDriveError as err:
             if self._unknown or (self._earlier is not None and err is self._refusal):
+                self._note(over=True)
                 raise self._outcome_unknown(
                     "nothing tells whether KooDrive created the group space {name}, first sent {sent_at}: "
                     "look for it among the calling user's own in KooDrive before it is created again"
@@ -200,7 +203,13 @@ class Creation:
         return error is self._refusal or judge("POST", error) is not Verdict.RAISE
 
     def _find(self, new_id: str | None = None) -> dict[str, Any] | None:
-        return self._spaces.find(self._name, new_id=new_id, deadline=self._deadline, trace_id=self._trace_id)
+        return self._spaces.find(
+            self._name,
+            new_id=new_id,
+            certain=self._unknown or self._earlier is not None,
+            deadline=self._deadline,
+            trace_id=self._trace_id,
+        )
 
     def _listed(self, new_id: str | None) -> Mapping[str, Any]:
         """Look the new space up: documents differ on whether the answer's id is the group's."""
@@ -248,6 +257,14 @@ class Creation:
         )
 
     def _result(self, space: Mapping[str, Any], created: bool, failed: list[str]) -> dict[str, Any]:
+        if failed:
+            log.warning(
+                "KooDrive could not add %s members to the group space %r: %s (trace id %s)",
+                len(failed),
+                self._name,
+                ", ".join(failed),
+                self._trace_id,
+            )
         return {
             "id": space["id"],
             "containerId": space.get("containerId"),
@@ -267,19 +284,33 @@ class Creation:
             path=CREATE_PATH,
         )
 
-    def _note(self, space_id: str | None = None) -> None:
-        """Note what is about to be sent, or what came of it; an earlier try's create may still arrive."""
-        now = self._client.now()
-        if self._intent is not None:
-            first = self._intent.sent_at
-        elif self._earlier is not None and self._earlier.space_id is None:
-            first = self._earlier.sent_at
-        else:
-            first = now.subtract(seconds=CLOCK_TOLERANCE_SECONDS).isoformat()
-        last = now.add(seconds=self._client.longest_attempt + CLOCK_TOLERANCE_SECONDS)
+    def _note(self, space_id: str | None = None, *, over: bool = False) -> None:
+        """
+        Note what is about to be sent, or what came of it; an earlier try's create may still arrive.
+
+        :param over: whether this try has ended, so that its create will not arrive any more
+        """
+        now = pendulum.now("UTC")
+        self._first_sent = self._first_sent or now
+        longest = min(self._client.longest_attempt, self._deadline.left(), LONGEST_ATTEMPT_SECONDS)
+        last = self._client.by_server(now)[1].add(seconds=CLOCK_TOLERANCE_SECONDS + (0 if over else longest))
+        if self._earlier is not None:
+            last = max(last, _moment(self._earlier.settled_by))
+        first = self._sent_at().isoformat()
         self._intent = Intent(self._name, first, last.isoformat(), self._trace_id, space_id)
         if self._journal:
             self._journal.note(asdict(self._intent))
+
+    def _sent_at(self) -> pendulum.DateTime:
+        """Return when the create that is open first went out, at the earliest, by KooDrive's clock."""
+        if self._earlier is not None and self._earlier.space_id is None:
+            return _moment(self._earlier.sent_at)
+        first_sent = self._first_sent or pendulum.now("UTC")
+        return self._client.by_server(first_sent)[0].subtract(seconds=CLOCK_TOLERANCE_SECONDS)
+
+    def _is_older(self, space: Mapping[str, Any]) -> bool:
+        created = _created_at(space)
+        return created is not None and created < self._sent_at()
 
     def _take_back(self) -> None:
         """Note that nothing came of what was about to be sent."""
@@ -294,13 +325,23 @@ def _read(journal: CreateJournal | None, name: str) -> Intent | None:
     noted = journal.read() if journal else None
     try:
         intent = Intent(**noted) if noted else None
-    except TypeError:
-        # Noted by another version of this provider.
+        if intent is None or intent.name != name:
+            return None
+        _moment(intent.sent_at), _moment(intent.settled_by)
+    except (TypeError, ValueError, OverflowError):
+        # Noted by another version of this provider, or by somebody else.
         return None
-    return intent if intent is not None and intent.name == name else None
+    return intent
 
 
-def _moment(text: str) -> pendulum.DateTime:
+def _created_at(space: Mapping[str, Any]) -> pendulum.DateTime | None:
+    try:
+        return _moment(space.get("createTime"))
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _moment(text: Any) -> pendulum.DateTime:
     moment = pendulum.parse(text)
     if not isinstance(moment, pendulum.DateTime):
         raise ValueError(f"{text!r} is not a point in time")

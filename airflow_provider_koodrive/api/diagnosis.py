@@ -133,8 +133,9 @@ def _user(client: KooDriveClient, deadline: Deadline, *, certain: bool) -> str:
     data = data if isinstance(data, dict) else {}
     user_id = user_id or data.get("innerUserId")
     name = data.get("name") or data.get("userName")
-    shown = [f"user {user_id}" if user_id else "its user", f"({name})" if name else ""]
-    return client.auth.redact(" ".join(part for part in shown if part))
+    told = [f"user {user_id}" if user_id else "its user", f"({name})" if name else ""]
+    text = client.auth.redact(" ".join(part for part in told if part))
+    return text if text.isprintable() else ascii(text)
 
 
 def _advice(client: KooDriveClient, err: KooDriveError) -> str:

@@ -7,6 +7,7 @@ Sources in KooDrive's documents: "Response", "Status Codes", "Error Codes".
 from __future__ import annotations
 
 import json
+import math
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -23,12 +24,19 @@ from airflow_provider_koodrive.exceptions import (
     KooDriveThrottledError,
     KooDriveValidationError,
 )
+from airflow_provider_koodrive.text import SHOWN_CHARACTERS, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 TOO_MANY_REQUESTS = 429
-SHOWN_CHARACTERS = 200
+
+# Each of them may cost an object of Python's, and some kilobytes of gzip hold millions.
+MOST_BRACKETS_AND_COMMAS = 2_000_000
+DEEPEST_LEVEL = 100
+
+# Longer numbers are no codes.
+LARGEST_CODE = 10**18
 
 # A machine's clock that is off by less does not explain a refused signature.
 NOTABLE_SKEW_SECONDS = 30
@@ -65,11 +73,22 @@ _MEANING: dict[type[KooDriveError], str] = {
 }
 
 
-def _refuse_constant(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
+class _NotAnEnvelopeError(ValueError):
+    """Why not; says nothing of the body's text."""
 
 
-_decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+def _refuse_constant(_constant: str) -> NoReturn:
+    raise _NotAnEnvelopeError("it is not JSON")
+
+
+def _finite_float(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise _NotAnEnvelopeError("it has a number that is too large")
+    return number
+
+
+_decoder = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite_float)
 
 
 def open_envelope(
@@ -90,9 +109,10 @@ def open_envelope(
     :param redact: takes secrets out of a text that came from the network
     :raises KooDriveError: of the kind that fits, without the call's details
     """
-    envelope = _json_object(body)
-    if envelope is None:
-        raise _not_an_envelope(status, headers, body, redact)
+    try:
+        envelope = _json_object(body)
+    except _NotAnEnvelopeError as err:
+        raise _not_an_envelope(status, headers, body, str(err), redact) from None
     code = envelope.get("code")
     if code is None and status < 300 and any(field in envelope for field in expects):
         return envelope
@@ -130,16 +150,40 @@ def _http_date(value: str) -> datetime | None:
     return moment.replace(tzinfo=moment.tzinfo or timezone.utc) if plausible else None
 
 
-def _json_object(body: bytes) -> dict[str, Any] | None:
+def _json_object(body: bytes) -> dict[str, Any]:
+    if sum(map(body.count, (b"{", b"[", b","))) > MOST_BRACKETS_AND_COMMAS:
+        raise _NotAnEnvelopeError(f"it has more than {MOST_BRACKETS_AND_COMMAS} brackets and commas")
+    too_deep = f"it is nested deeper than {DEEPEST_LEVEL} levels"
     try:
         value = _decoder.decode(body.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
+    except _NotAnEnvelopeError:
+        raise
+    except RecursionError:
+        raise _NotAnEnvelopeError(too_deep) from None
+    except ValueError:
+        raise _NotAnEnvelopeError("it is not JSON") from None
+    if not isinstance(value, dict):
+        raise _NotAnEnvelopeError("it is not a JSON object")
+    if _is_deeper(value, DEEPEST_LEVEL):
+        raise _NotAnEnvelopeError(too_deep)
+    return value
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    # Level by level, since Python's own depth is what is protected here.
+    level = [value]
+    for _ in range(levels):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)  # type: ignore[attr-defined]
+            if isinstance(inner, dict | list)
+        ]
+    return bool(level)
 
 
 def _not_an_envelope(
-    status: int, headers: Mapping[str, str], body: bytes, redact: Callable[[str], str]
+    status: int, headers: Mapping[str, str], body: bytes, why: str, redact: Callable[[str], str]
 ) -> KooDriveError:
     shown = redact(body.decode("utf-8", "replace"))[:SHOWN_CHARACTERS]
     kind = KooDriveGatewayError if status >= 500 else _kind_by_status(status)
@@ -149,14 +193,14 @@ def _not_an_envelope(
         message = "redirected, which is never followed: the connection's host is not KooDrive's endpoint"
     else:
         message = _MEANING[kind]
-    return _build(kind, f"{message}; its body begins {shown!r}", status, headers, None, None)
+    return _build(kind, f"{message}; {why}; its body begins {shown!r}", status, headers, None, None)
 
 
 def _refusal(
     status: int, headers: Mapping[str, str], envelope: Mapping[str, Any], redact: Callable[[str], str]
 ) -> KooDriveError:
     raw = envelope.get("code")
-    code = raw if isinstance(raw, int) else _shown(raw, redact)
+    code = raw if isinstance(raw, int) and abs(raw) < LARGEST_CODE else _shown(raw, redact)
     key = str(code).strip()
     # A gateway's refusal for load, whatever code it was given: nothing was carried out.
     by_code = None if status == TOO_MANY_REQUESTS else _BY_CODE.get(key)
@@ -175,11 +219,10 @@ def _kind_by_status(status: int) -> type[KooDriveError]:
 
 
 def _shown(value: object, redact: Callable[[str], str]) -> str | None:
-    """Text from the network that may stand in a log: no secrets, one line, not long."""
+    """Text from the network that may stand in a log: without secrets."""
     if not isinstance(value, str | int | float):
         return None
-    text = redact(str(value))[:SHOWN_CHARACTERS]
-    return text if text.isprintable() else ascii(text)[1:-1]
+    return one_line(redact(str(value)))
 
 
 def _build(

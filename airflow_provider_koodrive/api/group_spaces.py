@@ -14,17 +14,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
-from airflow_provider_koodrive.api.client import new_trace_id
 from airflow_provider_koodrive.api.members import LEGACY_EDITION, members_to_be
 from airflow_provider_koodrive.api.paging import at_most, walk
 from airflow_provider_koodrive.api.records import GroupSpacePage, parse_group_space_page
+from airflow_provider_koodrive.api.request import new_trace_id
 from airflow_provider_koodrive.api.retry import Verdict, judge
 from airflow_provider_koodrive.exceptions import (
     KooDriveError,
     KooDrivePermissionError,
+    KooDriveResponseError,
     KooDriveValidationError,
 )
 from airflow_provider_koodrive.naming import check_group_space_name
+from airflow_provider_koodrive.text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -40,6 +42,10 @@ LARGEST_PAGE = 100
 NOT_FOUND = 404
 OWNED = 1  # teamType of the calling user's own spaces
 
+# Where each list has its records.
+_RECORDS = {"groupList": "groups", "teamList": "teams"}
+
+_ID = re.compile(r"[A-Za-z0-9_-]+")
 _WHOLE_NUMBER = re.compile(r"\s*[0-9]{1,18}\s*")
 
 
@@ -80,7 +86,7 @@ class GroupSpaces:
         """
         listing: dict[str, Any] = {}
         groups: list[dict[str, Any]] = []
-        for page, new in self._pages("groupList", "groups", {"keyWord": keyword}, page_size, max_records):
+        for page, new in self._pages("groupList", {"keyWord": keyword}, page_size, max_records):
             # A last page may come without the numbers.
             told = {name: value for name, value in page.items() if value is not None}
             listing = {**page, **listing, **told}
@@ -91,7 +97,7 @@ class GroupSpaces:
         self, *, keyword: str | None = None, page_size: int = LARGEST_PAGE
     ) -> Iterator[dict[str, Any]]:
         """Iterate over the enterprise's spaces, a page in memory at a time; see :meth:`list_all`."""
-        pages = self._pages("groupList", "groups", {"keyWord": keyword}, page_size, None)
+        pages = self._pages("groupList", {"keyWord": keyword}, page_size, None)
         return (space for _, new in pages for space in new)
 
     def find(
@@ -99,6 +105,7 @@ class GroupSpaces:
         name: str,
         *,
         new_id: str | None = None,
+        certain: bool = False,
         deadline: Deadline | None = None,
         trace_id: str | None = None,
     ) -> dict[str, Any] | None:
@@ -108,40 +115,53 @@ class GroupSpaces:
         Names are unique per creator only, so another user's space of this name is not it.
 
         :param new_id: id of the space where KooDrive has just told it, whether the group's or the space's
+        :param certain: whether None must be certain: lists with fewer records than they count then raise
         :param deadline: when to give up, with all pages; None starts the client's own
         :param trace_id: ``X-Traceid`` to send; None for a new one
         :raises KooDriveError: of the kind that fits
         """
         deadline = deadline or self.client.deadline()
+        # KooDrive may count what the keyword leaves out (inferred), so the list without it decides.
+        for keyword in (name, None):
+            space, complete = self._look(name, keyword, new_id, deadline, trace_id)
+            if space is not None or complete or not certain:
+                return space
+        raise KooDriveResponseError(
+            "KooDrive's lists lack group spaces that they count, so nothing tells whether the calling user "
+            f"owns {name!r}",
+            trace_id=trace_id,
+        )
+
+    def _look(
+        self, name: str, keyword: str | None, new_id: str | None, deadline: Deadline, trace_id: str | None
+    ) -> tuple[dict[str, Any] | None, bool]:
+        """Return the space, and whether the lists had all the records that they count."""
+        query = {"keyWord": keyword}
         try:
-            own = self._search("teamList", "teams", {"keyWord": name, "teamType": OWNED}, deadline, trace_id)
+            own, complete = self._search("teamList", {**query, "teamType": OWNED}, deadline, trace_id)
         except KooDriveError as err:
             if not isinstance(err, KooDrivePermissionError) and err.http_status != NOT_FOUND:
                 raise
-            return self._find_in_enterprise(name, err, deadline, trace_id)
+            caller = self._caller(deadline, trace_id)
+            if not caller:
+                raise
+            # A user may be refused the list of what is the user's own (inferred way out).
+            listed, complete = self._search("groupList", query, deadline, trace_id)
+            named = (space for space in listed if same_name(space["name"], name))
+            return next((space for space in named if space.get("ownerId") in caller), None), complete
         for space in own:
             if new_id is not None and new_id in (space["id"], space.get("containerId")):
-                return space
+                return space, complete
             if same_name(space["name"], name) and self._is_own(space, deadline, trace_id):
-                return space
+                return space, complete
         nameless = {space["id"] for space in own if space["name"] is None}
         if not nameless:
-            return None
+            return None, complete
         # One generation's table of this list has no names (inferred way out).
-        listed = self._search("groupList", "groups", {"keyWord": name}, deadline, trace_id)
+        listed, all_listed = self._search("groupList", query, deadline, trace_id)
         found = [space for space in listed if same_name(space["name"], name) and space["id"] in nameless]
-        return next((space for space in found if self._is_own(space, deadline, trace_id)), None)
-
-    def _find_in_enterprise(
-        self, name: str, refusal: KooDriveError, deadline: Deadline, trace_id: str | None
-    ) -> dict[str, Any] | None:
-        """Find the space where KooDrive refuses the list of the caller's own (inferred way out)."""
-        caller = self._caller(deadline, trace_id)
-        if not caller:
-            raise refusal
-        listed = self._search("groupList", "groups", {"keyWord": name}, deadline, trace_id)
-        named = (space for space in listed if same_name(space["name"], name))
-        return next((space for space in named if space.get("ownerId") in caller), None)
+        mine = next((space for space in found if self._is_own(space, deadline, trace_id)), None)
+        return mine, complete and all_listed
 
     def create(
         self,
@@ -173,7 +193,7 @@ class GroupSpaces:
         from airflow_provider_koodrive.api.creation import Creation
 
         if if_exists not in ("reuse", "fail"):
-            raise KooDriveValidationError(f"if_exists={if_exists!r} is neither 'reuse' nor 'fail'")
+            raise KooDriveValidationError(f"if_exists={shown(if_exists)} is neither 'reuse' nor 'fail'")
         check_group_space_name(name)
         wanted = members_to_be(
             user_ids, members, api_edition=self.api_edition, permission_template=self.permission_template
@@ -195,20 +215,27 @@ class GroupSpaces:
         Dismiss a space for good ("Dismissing a Group Space").
 
         :param group_id: the space's ``id``
+        :raises KooDriveValidationError: that is no id; nothing was sent
         :raises KooDriveError: of the kind that fits; not repeated where the outcome is unknown
         """
+        if not isinstance(group_id, str) or not _ID.fullmatch(group_id):
+            raise KooDriveValidationError(f"group_id {shown(group_id)} is not the id of a group space")
         self.client.call("DELETE", f"{SPACE_PATH}/group/{quote(group_id, safe='')}")
 
     def _search(
-        self, which: str, key: str, query: Mapping[str, Any], deadline: Deadline, trace_id: str | None
-    ) -> list[dict[str, Any]]:
-        pages = self._pages(which, key, query, deadline=deadline, trace_id=trace_id)
-        return [space for _, new in pages for space in new]
+        self, which: str, query: Mapping[str, Any], deadline: Deadline, trace_id: str | None
+    ) -> tuple[list[dict[str, Any]], bool]:
+        """Return the records of a list, and whether they are as many as it counts."""
+        found: list[dict[str, Any]] = []
+        total = None
+        for page, new in self._pages(which, query, deadline=deadline, trace_id=trace_id):
+            found += new
+            total = page["total"]
+        return found, total is None or len(found) >= total
 
     def _pages(
         self,
         which: str,
-        key: str,
         query: Mapping[str, Any],
         page_size: int = LARGEST_PAGE,
         max_records: int | None = None,
@@ -216,9 +243,10 @@ class GroupSpaces:
         trace_id: str | None = None,
     ) -> Iterator[tuple[GroupSpacePage, list[dict[str, Any]]]]:
         if positive_integer("page_size", page_size) > LARGEST_PAGE:
-            raise KooDriveValidationError(f"page_size {page_size} is not within 1 to {LARGEST_PAGE}")
+            raise KooDriveValidationError(f"page_size {shown(page_size)} is not within 1 to {LARGEST_PAGE}")
         most = None if max_records is None else positive_integer("max_records", max_records)
         trace_id = trace_id or new_trace_id()
+        key = _RECORDS[which]
 
         def fetch(offset: int) -> GroupSpacePage:
             page: GroupSpacePage = self.client.call(
@@ -239,7 +267,7 @@ class GroupSpaces:
         return at_most(most, walk(fetch, spaces, key="id", what=what))
 
     def _is_own(self, space: Mapping[str, Any], deadline: Deadline, trace_id: str | None) -> bool:
-        owner = space.get("ownerId")
+        owner = space.get("ownerId") or space.get("creator")
         caller = self._caller(deadline, trace_id) if owner else ()
         return not caller or owner in caller
 
@@ -281,10 +309,10 @@ def positive_integer(name: str, value: object) -> int:
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
         return value
-    raise KooDriveValidationError(f"{name} must be a whole number of at least 1, not {value!r}")
+    raise KooDriveValidationError(f"{name} must be a whole number of at least 1, not {shown(value)}")
 
 
 def _icon_url(value: object) -> str:
     if isinstance(value, str) and value.isprintable():
         return value
-    raise KooDriveValidationError(f"icon_url must be text without line breaks, not {value!r}")
+    raise KooDriveValidationError(f"icon_url must be text without line breaks, not {shown(value)}")

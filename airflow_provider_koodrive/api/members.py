@@ -19,8 +19,10 @@ from airflow_provider_koodrive.api.retry import Verdict, judge
 from airflow_provider_koodrive.exceptions import (
     KooDriveAuthenticationError,
     KooDriveError,
+    KooDrivePermissionError,
     KooDriveValidationError,
 )
+from airflow_provider_koodrive.text import shown
 
 if TYPE_CHECKING:
     from airflow_provider_koodrive.api.client import Deadline, KooDriveClient
@@ -31,6 +33,7 @@ log = logging.getLogger(__name__)
 MOST_MEMBERS = 200
 LEGACY_EDITION = "2024-07"
 CUSTOM_TEMPLATE = -1
+LARGEST_ID = 2**64
 PAGE_SIZE = 100
 
 # Of these one must be there for a success without a code.
@@ -98,14 +101,15 @@ def members_to_be(
     """
     if user_ids is not None and members is not None:
         raise KooDriveValidationError("both user_ids and members are given: pass one or the other")
-    if api_edition == LEGACY_EDITION and any(set(entry) - {"userId"} for entry in members or ()):
-        raise KooDriveValidationError(
-            f"API edition {LEGACY_EDITION} knows no permissions: pass user_ids, or members with userId alone"
-        )
     template = CUSTOM_TEMPLATE if permission_template is None else permission_template
     capabilities = NEW_MEMBER_CAPABILITIES if template == CUSTOM_TEMPLATE else None
     if members is not None:
         named = [_member(entry, template) for entry in _sequence("members", members)]
+        if api_edition == LEGACY_EDITION and any(set(entry) - {"userId"} for entry in members):
+            raise KooDriveValidationError(
+                f"API edition {LEGACY_EDITION} knows no permissions: pass user_ids, or members with userId "
+                "alone"
+            )
     else:
         named = [
             Member(_user_id(entry), template, capabilities)
@@ -154,7 +158,12 @@ def add_missing(
 def _add(
     client: KooDriveClient, path: str, wanted: Sequence[Member], api_edition: str, what: Mapping[str, Any]
 ) -> list[str]:
-    missing = _lacking(client, path, wanted, what)
+    try:
+        missing = _lacking(client, path, wanted, what)
+    except KooDrivePermissionError as err:
+        # The space is there: its members are reported, rather than lost with an error about them.
+        log.warning("KooDrive does not tell the members, so that %s are not added: %s", len(wanted), err)
+        return [member.user_id for member in wanted]
     if not missing:
         return []
     body = _batch_body(missing, api_edition)
@@ -167,11 +176,10 @@ def _add(
             raise
         log.warning("KooDrive adds none of %s members: %s", len(missing), err)
         return [member.user_id for member in missing]
-    if answer["status"] and not answer["failedList"]:
-        # Some were not added, and KooDrive does not say which.
-        missing = _lacking(client, path, missing, what)
-        return [member.user_id for member in missing]
-    return answer["failedList"]
+    if answer["failedList"] or answer["status"] == 0:
+        return answer["failedList"]
+    # KooDrive does not say whether all were added, or which were not.
+    return [member.user_id for member in _lacking(client, path, missing, what)]
 
 
 def _lacking(
@@ -205,30 +213,30 @@ def _sequence(name: str, value: object) -> Sequence[Any]:
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return value
     raise KooDriveValidationError(
-        f"{name} must be a list, not {type(value).__name__} {value!r}; a template gives a list only with "
-        "render_template_as_native_obj=True"
+        f"{name} must be a list, not {type(value).__name__} {shown(value)}; a template gives a list only "
+        "with render_template_as_native_obj=True"
     )
 
 
 def _user_id(value: object) -> str:
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < LARGEST_ID:
         return str(value)
     if isinstance(value, str) and value.strip() and value.isprintable():
         return value.strip()
     raise KooDriveValidationError(
-        f"user id {value!r} is not one of KooDrive's: pass text such as '1505084218764547200'"
+        f"user id {shown(value)} is not one of KooDrive's: pass text such as '1505084218764547200'"
     )
 
 
 def _member(entry: object, default_template: int) -> Member:
     if not isinstance(entry, Mapping) or "userId" not in entry:
         raise KooDriveValidationError(
-            f"member {entry!r} is not an object with userId, template and capabilities"
+            f"member {shown(entry)} is not an object with userId, template and capabilities"
         )
-    unknown = sorted(set(entry) - {"userId", "template", "capabilities"})
+    unknown = set(entry) - {"userId", "template", "capabilities"}
     if unknown:
         raise KooDriveValidationError(
-            f"member {entry['userId']!r} has unknown fields: {', '.join(map(str, unknown))}"
+            f"member {shown(entry['userId'])} has unknown fields: {', '.join(sorted(map(shown, unknown)))}"
         )
     template = _template(entry.get("template", default_template))
     capabilities = entry.get("capabilities")
@@ -236,7 +244,7 @@ def _member(entry: object, default_template: int) -> Member:
         capabilities = NEW_MEMBER_CAPABILITIES if template == CUSTOM_TEMPLATE else None
     elif template != CUSTOM_TEMPLATE:
         raise KooDriveValidationError(
-            f"member {entry['userId']!r} has capabilities, which go with template {CUSTOM_TEMPLATE} only"
+            f"member {shown(entry['userId'])} has capabilities, which go with template {CUSTOM_TEMPLATE} only"
         )
     else:
         _check_capabilities(entry["userId"], capabilities)
@@ -247,7 +255,9 @@ def _template(value: object) -> int:
     try:
         return int(value) if isinstance(value, int | str) and not isinstance(value, bool) else int("")
     except ValueError:
-        raise KooDriveValidationError(f"template {value!r} is not the id of a permission template") from None
+        raise KooDriveValidationError(
+            f"template {shown(value)} is not the id of a permission template"
+        ) from None
 
 
 def _check_capabilities(user_id: object, capabilities: object) -> None:
@@ -255,5 +265,5 @@ def _check_capabilities(user_id: object, capabilities: object) -> None:
     wrong = [name for name in NEW_MEMBER_CAPABILITIES if not isinstance(given.get(name), bool)]
     if wrong:
         raise KooDriveValidationError(
-            f"capabilities of member {user_id!r} must be true or false for each of: {', '.join(wrong)}"
+            f"capabilities of member {shown(user_id)} must be true or false for each of: {', '.join(wrong)}"
         )

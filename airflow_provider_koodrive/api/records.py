@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     ConfigDict,
     GetCoreSchemaHandler,
@@ -33,6 +34,10 @@ class _NoneOnError:
         return core_schema.with_default_schema(handler(source), default=None, on_error="default")
 
 
+def _usable_or_none(identity: str | None) -> str | None:
+    return identity if identity and identity.isprintable() else None
+
+
 def _list_or_empty(value: object) -> object:
     return [] if value is None else value
 
@@ -41,7 +46,8 @@ def _list_or_empty(value: object) -> object:
 LenientInt = Annotated[int | None, _NoneOnError()]
 
 
-Identity = Annotated[str, StringConstraints(min_length=1)]
+# Ids are shown in logs and errors, where a line break could feign a line of its own.
+Identity = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\p{C}\p{Z}]+$")]
 
 
 class _Identified(TypedDict):
@@ -119,8 +125,8 @@ class CreateAnswer(TypedDict):
     :param id: group id or space id, the documents differ; missing in the oldest
     """
 
-    id: str | None
-    failedList: Annotated[list[str], BeforeValidator(_list_or_empty)]
+    id: Annotated[str | None, AfterValidator(_usable_or_none)]
+    failedList: Annotated[list[Identity], BeforeValidator(_list_or_empty)]
 
 
 @with_config(ConfigDict(extra="ignore", coerce_numbers_to_str=True))
@@ -132,7 +138,7 @@ class BatchAnswer(TypedDict, total=False):
     """
 
     status: LenientInt
-    failedList: Annotated[list[str], BeforeValidator(_list_or_empty)]
+    failedList: Annotated[list[Identity], BeforeValidator(_list_or_empty)]
 
 
 T = TypeVar("T")

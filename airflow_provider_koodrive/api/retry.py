@@ -21,7 +21,8 @@ from airflow_provider_koodrive.exceptions import (
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110, section 9.2.1
 
 LONGEST_BACKOFF_SECONDS = 30.0
-LONGEST_RETRY_AFTER_SECONDS = 60.0
+LONGEST_RETRY_AFTER_SECONDS = 60.0  # unless the client says otherwise
+LONGEST_WAIT_SECONDS = 86400.0  # whatever it says: Python cannot sleep for more than some centuries
 
 
 class Verdict(Enum):
@@ -55,18 +56,25 @@ def judge(method: str, error: KooDriveError) -> Verdict:
     return Verdict.UNKNOWN if unsettled else Verdict.RAISE
 
 
-def wait_seconds(attempt: int, error: BaseException | None, *, backoff: float) -> float:
+def wait_seconds(
+    attempt: int,
+    error: BaseException | None,
+    *,
+    backoff: float,
+    longest_retry_after: float = LONGEST_RETRY_AFTER_SECONDS,
+) -> float:
     """
     Return the wait after an attempt: ``Retry-After`` up to a cap, else exponential with full jitter.
 
-    In seconds.
+    In seconds. A ``Retry-After`` of 0, or of a moment that has passed, is no advice.
 
     :param attempt: number of the attempt that failed, from 1
     :param error: what happened
     :param backoff: upper bound of the first wait, in seconds; doubles with each attempt
+    :param longest_retry_after: the cap, in seconds
     """
     asked = getattr(error, "retry_after", None)
-    if asked is not None:
-        return float(min(asked, LONGEST_RETRY_AFTER_SECONDS))
+    if asked is not None and asked > 0:
+        return float(min(asked, longest_retry_after, LONGEST_WAIT_SECONDS))
     longest = min(LONGEST_BACKOFF_SECONDS, backoff * 2.0 ** min(attempt - 1, 16))
     return random.uniform(0, longest)  # noqa: S311 - jitter needs no cryptography

@@ -1,24 +1,79 @@
-"""What a failed exchange means."""
+"""What a failed exchange means, and what of it may be told."""
 
 from __future__ import annotations
 
 import ssl
+from base64 import b64encode
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote, urlsplit
 
 import requests
 import urllib3.exceptions
+from urllib3.util import parse_url
 
+from airflow_provider_koodrive.api.auth import without
 from airflow_provider_koodrive.exceptions import (
     KooDriveConfigError,
     KooDriveConnectionError,
     KooDriveError,
 )
+from airflow_provider_koodrive.text import SHOWN_CHARACTERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 # TLS errors that also occur in the middle of an answer; all others end the handshake.
 _LATE_TLS_ERRORS = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
+
+# Their texts hold the address, which may hold a password that cannot be told from the rest.
+_UNREADABLE_ADDRESS = (
+    requests.exceptions.InvalidURL,
+    urllib3.exceptions.LocationParseError,
+    UnicodeError,
+)
+
+
+def check_proxy(address: str) -> None:
+    """
+    Make sure that a proxy's address can be read.
+
+    :raises KooDriveConfigError: not so; the address is not shown, since it may hold a password
+    """
+    if not is_readable_proxy(address):
+        raise KooDriveConfigError(
+            "the proxy's address cannot be read: check the connection's extra proxies, or the proxy in the "
+            "environment (HTTP_PROXY, HTTPS_PROXY); its user name and password must be percent-encoded, e.g. "
+            "'/' as %2F, '?' as %3F, '#' as %23"
+        )
+
+
+def is_readable_proxy(address: str) -> bool:
+    """Whether a proxy's address can be read, and its password ends where it should."""
+    url = address if "://" in address else f"http://{address}"
+    try:
+        # The two refuse different addresses, and requests uses both.
+        readable = bool(parse_url(url).host and urlsplit(url).hostname)
+    except ValueError:
+        return False
+    return readable and set("/?#\\").isdisjoint(_user_and_password(address))
+
+
+def without_passwords(text: str, addresses: Iterable[str]) -> str:
+    """Return a text without the addresses' passwords: as they stand, decoded, and as Basic sends them."""
+    for address in addresses:
+        user, colon, password = _user_and_password(address).partition(":")
+        basic = f"{unquote(user)}:{unquote(password)}".encode("latin-1", "replace")
+        # A user name alone may be a token. The longest first, or a short password would cut it in pieces.
+        secret = password if colon else user
+        for spelled in (b64encode(basic).decode() if secret else "", secret, unquote(secret)):
+            text = without(text, spelled)
+    return text
+
+
+def _user_and_password(address: str) -> str:
+    # urlsplit() raises an error for some addresses, and ends a password at the first slash.
+    _, scheme_end, rest = address.partition("://")
+    return (rest if scheme_end else address).rpartition("@")[0]
 
 
 def connection_error(err: Exception, sent: bool | None, redact: Callable[[str], str]) -> KooDriveError:
@@ -30,6 +85,11 @@ def connection_error(err: Exception, sent: bool | None, redact: Callable[[str], 
     :param redact: takes secrets out of a text
     """
     chain = list(_chain(err))
+    if sent is not True and any(isinstance(link, _UNREADABLE_ADDRESS) for link in chain):
+        return KooDriveConfigError(
+            "the request cannot be built, since an address cannot be read: check the connection's host and "
+            "its extra proxies, or the proxy in the environment (HTTP_PROXY, HTTPS_PROXY)"
+        )
     for meaning in _MEANINGS:
         if any(isinstance(link, meaning.kinds) for link in chain):
             text = f"{meaning.message}: {_last_words(chain, redact)}; {meaning.advice}"
@@ -115,4 +175,4 @@ def _chain(err: BaseException) -> Iterator[BaseException]:
 def _last_words(chain: list[BaseException], redact: Callable[[str], str]) -> str:
     last = chain[-1]
     text = redact(str(last)) or type(last).__name__
-    return f"{text[:200]!r}"
+    return f"{text[:SHOWN_CHARACTERS]!r}"

@@ -7,6 +7,7 @@ urllib3's time-outs are for one packet each, so a server that trickles could kee
 from __future__ import annotations
 
 import io
+import socket
 import zlib
 from contextvars import ContextVar
 from http.client import HTTPResponse
@@ -14,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import urllib3.exceptions
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection
+from urllib3.util.connection import allowed_gai_family
 
 from airflow_provider_koodrive.exceptions import KooDriveConnectionError, KooDriveResponseError
+from airflow_provider_koodrive.text import one_line
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
 
     from requests import Response
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
 LARGEST_BODY_BYTES = 64 * 1024 * 1024
 LARGEST_ANSWER_BYTES = LARGEST_BODY_BYTES + 1024 * 1024
 CHUNK_BYTES = 64 * 1024
+
+SHORTEST_TIMEOUT_SECONDS = 0.001
+LONGEST_TIMEOUT_SECONDS = 86400.0  # a socket takes no centuries
 
 ACCEPT_ENCODING = "gzip, deflate"
 _ANY_ZLIB_FORMAT = 32 + zlib.MAX_WBITS
@@ -52,10 +58,20 @@ class Attempt:
         """Whether the request may have left, None where its connection does not tell."""
         return False if self._connecting else True if self._requesting else None
 
+    def patience(self, timeout: float) -> float:
+        """Seconds to wait for one address or handshake; a moment at least, since 0 would not wait at all."""
+        return max(SHORTEST_TIMEOUT_SECONDS, min(timeout, self._seconds_left()))
+
     def connect(self, connect: Callable[[], None]) -> None:
-        """Connect, the TLS handshake and a proxy's consent included."""
+        """
+        Connect, the TLS handshake and a proxy's consent included.
+
+        :raises KooDriveConnectionError: the deadline has passed, so that nothing may be sent
+        """
         self._connecting = True
         connect()
+        if self._seconds_left() <= 0:
+            raise self._late()
         self._connecting = False
 
     def request(self) -> None:
@@ -85,8 +101,8 @@ class Attempt:
         return count
 
     def _late(self) -> KooDriveConnectionError:
-        message = "the answer did not end within the deadline"
-        return KooDriveConnectionError(message, sent=not self._connecting)
+        what = "the connection was not ready" if self._connecting else "the answer did not end"
+        return KooDriveConnectionError(f"{what} within the deadline", sent=not self._connecting)
 
 
 attempt: ContextVar[Attempt] = ContextVar("attempt")
@@ -114,7 +130,10 @@ def _watch(manager: Any) -> Any:
 
 
 def _watched(pool: Any) -> type:
-    connection = type("WatchedConnection", (_Watched, pool.ConnectionCls), {})
+    base = pool.ConnectionCls
+    # A connection through a SOCKS proxy has its own way to resolve and connect.
+    ours = _Patient if base._new_conn is HTTPConnection._new_conn else _Watched
+    connection = type("WatchedConnection", (ours, base), {})
     return type("WatchedPool", (pool,), {"ConnectionCls": connection})
 
 
@@ -140,6 +159,18 @@ class _Response(HTTPResponse):
         super().__init__(sock, *args, **kwargs)
         self.fp: Any = io.BufferedReader(_Reader(self.fp.detach(), sock))
 
+    def begin(self) -> None:
+        super().begin()
+        # What was no header urllib3 would log, and it may say our secrets back.
+        self.msg.defects.clear()
+        self.msg.set_payload("")
+        # Cookies are not kept, and the standard library warns of those that it cannot read.
+        del self.msg["Set-Cookie"]
+        del self.msg["Set-Cookie2"]
+
+
+_NUMERIC = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
+
 
 class _Watched:
     response_class = _Response
@@ -152,15 +183,57 @@ class _Watched:
         super().putrequest(*args, **kwargs)  # type: ignore[misc]
 
 
-def read_body(response: Response) -> bytes:
+class _Patient(_Watched):
+    """urllib3 gives each of a host's addresses the whole time-out; here all keep to the deadline."""
+
+    _dns_host: str
+    host: str
+    port: int
+    timeout: float
+
+    def _new_conn(self) -> socket.socket:
+        name, timeout = self._dns_host, self.timeout
+        failure: urllib3.exceptions.HTTPError | None = None
+        try:
+            for address in self._addresses():
+                self._dns_host, self.timeout = address, attempt.get().patience(timeout)
+                try:
+                    sock: socket.socket = super()._new_conn()  # type: ignore[misc]
+                except urllib3.exceptions.HTTPError as err:
+                    failure = err
+                else:
+                    sock.settimeout(attempt.get().patience(timeout))
+                    return sock
+        finally:
+            # The name is what TLS asks for and checks.
+            self._dns_host, self.timeout = name, timeout
+        connection: Any = self
+        raise failure or urllib3.exceptions.NewConnectionError(connection, "the host has no address")
+
+    def _addresses(self) -> list[str]:
+        name = self._dns_host.strip("[]")
+        try:
+            found = socket.getaddrinfo(name, self.port, allowed_gai_family(), socket.SOCK_STREAM)
+        except socket.gaierror as err:
+            connection: Any = self
+            raise urllib3.exceptions.NameResolutionError(self.host, connection, err) from err
+        except UnicodeError:
+            raise urllib3.exceptions.LocationParseError("the host's name") from None
+        # Unlike the address alone, this keeps the zone of a link-local one.
+        return [socket.getnameinfo(address, _NUMERIC)[0] for *_, address in found]
+
+
+def read_body(response: Response, redact: Callable[[str], str]) -> bytes:
     """
     Read a body and decompress it, at most 64 MiB.
 
+    :param response: its headers have come
+    :param redact: takes secrets out of a text that came from the network
     :raises KooDriveResponseError: it is larger, or cannot be decompressed
     :raises KooDriveConnectionError: the connection was lost
     """
     body = bytearray()
-    decompress = _decompressor(response.headers.get("Content-Encoding", "identity"))
+    decompress = _decompressor(response.headers.get("Content-Encoding", "identity"), redact)
     try:
         # Not `stream`, which reads a line of any length for the size of a chunk.
         while chunk := response.raw.read(CHUNK_BYTES, decode_content=False):
@@ -176,9 +249,10 @@ def read_body(response: Response) -> bytes:
     return bytes(body)
 
 
-def _decompressor(encoding: str) -> Callable[[bytes, int], bytes]:
+def _decompressor(encoding: str, redact: Callable[[str], str]) -> Callable[[bytes, int], bytes]:
     if encoding.strip().lower() in ("", "identity"):
         return lambda chunk, _room: chunk
     if encoding.strip().lower() in ("gzip", "x-gzip", "deflate"):
         return zlib.decompressobj(_ANY_ZLIB_FORMAT).decompress
-    raise KooDriveResponseError(f"the answer's body is encoded as {encoding[:20]!r}, which was not asked for")
+    encoding = one_line(redact(encoding))
+    raise KooDriveResponseError(f"the answer's body is encoded as {encoding!r}, which was not asked for")

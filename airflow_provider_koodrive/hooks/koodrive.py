@@ -218,7 +218,7 @@ class KooDriveHook(BaseHook):
         """
         url = self.settings.space_url or self.settings.endpoint
         for key in ("id", "containerId"):
-            url = url.replace(f"{{{key}}}", quote(str(space.get(key) or ""), safe=""))
+            url = url.replace(f"{{{key}}}", quote(str(space.get(key) or ""), safe="", errors="replace"))
         return url
 
     @cached_property

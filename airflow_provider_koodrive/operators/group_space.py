@@ -16,11 +16,17 @@ from airflow_provider_koodrive.exceptions import (
 from airflow_provider_koodrive.hooks.koodrive import KooDriveHook
 from airflow_provider_koodrive.links import KooDriveSpaceLink
 from airflow_provider_koodrive.operators.journal import TaskStateJournal
+from airflow_provider_koodrive.text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import TypeAlias
 
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import Context, XComArg
+    from airflow.sdk.definitions.param import DagParam
+
+    # What stands for a value until the task runs: another task's result, or a param of the DAG.
+    Later: TypeAlias = XComArg | DagParam
 
 
 class _KooDriveOperator(BaseOperator):
@@ -70,9 +76,10 @@ class CreateGroupSpaceOperator(_KooDriveOperator):
     - ``if_exists="reuse"``: a retry takes the space of that name, whoever of the calling user's runs made
       it, and adds the members that it lacks. Safe on every Airflow, also after a worker's death.
     - ``"fail"`` and ``"skip"`` on Airflow 3.3 and later: the task notes in its task state store what it is
-      about to send. A retry takes a space that its own earlier try created, known by its id or, where the
-      worker died before the answer came, by a creation time between sending and the end of the time-outs.
-      Any other space of that name fails or skips the task.
+      about to send. A retry takes a space that its own earlier try created, known by its id or, where no
+      answer told it, by its creation time: between sending and the end of that try or, where the worker
+      died, the end of its time-outs. Any other space of that name fails or skips the task. What the same
+      user creates by another run under the same name within just those seconds cannot be told apart.
     - ``"fail"`` and ``"skip"`` below Airflow 3.3: a retry cannot know its own space. Where an earlier try
       died after KooDrive created it, the retry fails or skips, and nothing is created twice.
 
@@ -108,30 +115,31 @@ class CreateGroupSpaceOperator(_KooDriveOperator):
     def __init__(
         self,
         *,
-        name: str,
-        user_ids: Sequence[str] | None = None,
-        members: Sequence[Mapping[str, Any]] | None = None,
-        capacity: int | None = None,
-        icon_url: str | None = None,
-        if_exists: str = "reuse",
+        name: str | Later,
+        user_ids: Sequence[str] | Later | None = None,
+        members: Sequence[Mapping[str, Any]] | str | Later | None = None,
+        capacity: int | str | Later | None = None,
+        icon_url: str | Later | None = None,
+        if_exists: str | Later = "reuse",
         fail_on_failed_members: bool = True,
         koodrive_conn_id: str = KooDriveHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
-        # A mapped task is told apart by its space; below Airflow 3 this must be given to partial().
-        kwargs.setdefault("map_index_template", "{{ task.name }}")
         super().__init__(koodrive_conn_id=koodrive_conn_id, **kwargs)
-        self.name = name
-        self.user_ids = user_ids
-        self.members = members
-        self.capacity = capacity
-        self.icon_url = icon_url
-        self.if_exists = if_exists
+        # Any: when the task runs, Airflow has put the value itself there.
+        self.name: Any = name
+        self.user_ids: Any = user_ids
+        self.members: Any = members
+        self.capacity: Any = capacity
+        self.icon_url: Any = icon_url
+        self.if_exists: Any = if_exists
         self.fail_on_failed_members = fail_on_failed_members
 
     def _run(self, context: Context) -> dict[str, Any]:
         if self.if_exists not in ("reuse", "fail", "skip"):
-            raise KooDriveValidationError(f"if_exists={self.if_exists!r} is none of 'reuse', 'fail', 'skip'")
+            raise KooDriveValidationError(
+                f"if_exists={shown(self.if_exists)} is none of 'reuse', 'fail', 'skip'"
+            )
         try:
             space = self.hook.create_group_space(
                 self.name,
@@ -143,7 +151,8 @@ class CreateGroupSpaceOperator(_KooDriveOperator):
                 journal=TaskStateJournal.of(context),
             )
         except KooDriveConflictError as err:
-            if self.if_exists != "skip":
+            # KooDrive's own refusal, which has a code, came although the user's lists show no such space.
+            if self.if_exists != "skip" or err.code is not None:
                 raise
             raise AirflowSkipException(str(err)) from err
         self.log.info("Group space %r %s", space["name"], "created" if space["created"] else "taken")
@@ -159,8 +168,6 @@ class CreateGroupSpaceOperator(_KooDriveOperator):
                 f"group space {space['name']!r} exists, but could not get these members: {', '.join(failed)}",
                 failed=failed,
             )
-        if failed:
-            self.log.warning("Group space %r lacks %s members: %s", space["name"], len(failed), failed)
         return space
 
 
@@ -185,7 +192,7 @@ class GroupSpaceListOperator(_KooDriveOperator):
     def __init__(
         self,
         *,
-        keyword: str | None = None,
+        keyword: str | Later | None = None,
         page_size: int = 100,
         max_records: int | None = None,
         koodrive_conn_id: str = KooDriveHook.default_conn_name,
@@ -193,7 +200,7 @@ class GroupSpaceListOperator(_KooDriveOperator):
     ) -> None:
         kwargs.setdefault("multiple_outputs", True)
         super().__init__(koodrive_conn_id=koodrive_conn_id, **kwargs)
-        self.keyword = keyword
+        self.keyword: Any = keyword
         self.page_size = page_size
         self.max_records = max_records
 

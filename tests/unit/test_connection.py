@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_provider_koodrive.connection import DEFAULT_HOST, EXTRA_FIELDS, settings_from
+from airflow_provider_koodrive.connection import EXTRA_FIELDS, settings_from
+from airflow_provider_koodrive.endpoint import DEFAULT_HOST
 from airflow_provider_koodrive.exceptions import KooDriveConfigError
 
 SECRET = "s3cr3t-of-the-connection"
@@ -106,7 +107,7 @@ class TestCoercion:
 
     @pytest.mark.parametrize(
         ("prefix", "sent"),
-        [("Bearer+", "Bearer+"), ("Bearer ", "Bearer "), ("Bearer", "Bearer "), ("AT+", "AT+")],
+        [("Bearer+", "Bearer+"), ("Bearer ", "Bearer "), ("Bearer", "Bearer "), ("AT+", "AT+"), ("None", "")],
     )
     def test_token_prefix(self, prefix, sent):
         assert settings_from(connection({"token_prefix": prefix})).token_prefix == sent
@@ -188,6 +189,46 @@ class TestEndpoint:
 
     def test_two_ports(self):
         assert "contradict" in refused(host="kd.example.com:8443", port=443)
+
+
+class TestSeconds:
+    @pytest.mark.parametrize("field", ["connect_timeout", "read_timeout", "deadline"])
+    @pytest.mark.parametrize("seconds", [0, -1, "0", 86401, "1e12", 1e300, "inf", "nan"])
+    def test_refused(self, field, seconds):
+        assert f"extra {field} {seconds!r} is wrong" in refused({field: seconds})
+
+    @pytest.mark.parametrize("field", ["connect_timeout", "read_timeout", "deadline"])
+    def test_a_day(self, field):
+        assert getattr(settings_from(connection({field: "86400"})), field) == 86400
+
+
+class TestHeaders:
+    """What goes out as a header is refused where its field is known."""
+
+    @pytest.mark.parametrize("wrong", ["a\nb", "a\r\nX-Admin: 1", "b\xfcro", "\u5f20", "a\x00", "a\tb"])
+    @pytest.mark.parametrize(
+        ("field", "given"),
+        [
+            ("login", lambda wrong: connection({"user_id": "150"}, login=wrong)),
+            ("password", lambda wrong: connection(password=SECRET + wrong)),
+            ("extra user_id", lambda wrong: connection({"user_id": wrong}, login="app")),
+            ("extra language", lambda wrong: connection({"language": wrong})),
+            ("extra token_prefix", lambda wrong: connection({"token_prefix": wrong})),
+        ],
+    )
+    def test_refused(self, field, given, wrong):
+        with pytest.raises(KooDriveConfigError) as caught:
+            settings_from(given(wrong))
+        assert str(caught.value).startswith(f"connection 'my_drive': {field} holds a line break, a control")
+        assert SECRET not in str(caught.value)
+
+    def test_an_app_secret_is_no_header(self):
+        settings = settings_from(connection({"user_id": "150"}, login="app", password="s\xe9cr\xe9t"))
+        assert settings.password == "s\xe9cr\xe9t"
+
+    def test_a_prefix_is_none_where_an_app_id_is_given(self):
+        extra = {"user_id": "150", "token_prefix": "\xe9"}
+        assert settings_from(connection(extra, login="app")).login == "app"
 
 
 class TestRefused:

@@ -49,7 +49,7 @@ class TestTable:
     def test_help_names_limits_and_default(self) -> None:
         texts = {entry.name: help_text(entry) for entry in FIELDS}
         assert texts["max_attempts"].endswith("; 1 to 100; default 5")
-        assert texts["read_timeout"].endswith("; more than 0; default 60")
+        assert texts["read_timeout"].endswith("; more than 0, at most 86400; default 60")
         assert texts["verify"].endswith("; default true")
         assert texts["token_prefix"].endswith("; default Bearer+")
         assert texts["host"].endswith("; default intl.myhuaweicloud-koodrive.com")

@@ -24,9 +24,20 @@ def pins() -> list[list[str]]:
     ]
 
 
+def airflow_lines() -> dict[str, str]:
+    """Return the Python of each line of Airflow that the matrix tests."""
+    text = (PROJECT / "pyproject.toml").read_text(encoding="utf-8")
+    table = text.partition("[tool.airflow-lines]")[2].partition("\n[")[0]
+    return dict(re.findall(r'^"([\d.]+)" = {.*python = "([\d.]+)"', table, re.MULTILINE))
+
+
 class TestConstraints:
-    def test_each_line_is_a_name_and_a_version(self) -> None:
-        lines = (PROJECT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    @pytest.mark.parametrize(
+        "file",
+        ["constraints.txt", *(f"constraints/airflow-{line}.txt" for line in list(airflow_lines())[:-1])],
+    )
+    def test_each_line_is_a_name_and_a_version(self, file: str) -> None:
+        lines = (PROJECT / file).read_text(encoding="utf-8").splitlines()
         assert lines
         assert [line for line in lines if not re.fullmatch(r"[a-z0-9-]+==[0-9][0-9A-Za-z.+!]*", line)] == []
 
@@ -40,6 +51,16 @@ class TestConstraints:
     def test_holds_what_the_package_asks_for(self, pins: list[list[str]], requirement: Requirement) -> None:
         versions = dict(pins)
         assert requirement.specifier.contains(versions[canonicalize_name(requirement.name)])
+
+
+def test_the_readme_names_the_versions_of_the_matrix() -> None:
+    text = (PROJECT / "README.md").read_text(encoding="utf-8")
+    table = text.partition("<!-- supported-versions:start -->")[2].partition(
+        "<!-- supported-versions:end -->"
+    )[0]
+    rows = dict(re.findall(r"^\| ([\d.]+) \| ([\d.]+) \|$", table, re.MULTILINE))
+    assert rows == airflow_lines()
+    assert len(rows) == 5
 
 
 @pytest.mark.parametrize("file", ["Makefile", "constraints.txt", ".ci/run"])

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from importlib import import_module, metadata, resources
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -31,6 +32,17 @@ def test_the_entry_point_leads_to_it() -> None:
     (entry,) = metadata.distribution(DISTRIBUTION).entry_points.select(group="apache_airflow_provider")
     assert entry.name == "provider_info"
     assert entry.load() is get_provider_info
+
+
+def test_an_installed_wheel_is_what_is_tested() -> None:
+    """An editable installation has no such file; beside a wheel, the source tree must not be in the way."""
+    installed = Path(
+        str(metadata.distribution(DISTRIBUTION).locate_file("airflow_provider_koodrive/__init__.py"))
+    )
+    if installed.exists():
+        assert Path(airflow_provider_koodrive.__file__).resolve() == installed.resolve()
+    else:
+        assert "site-packages" not in airflow_provider_koodrive.__file__
 
 
 def test_package_name_is_the_distributions(info: dict) -> None:

@@ -302,6 +302,11 @@ class TestAppAuth:
         requests.get(server.url, auth=AppAuth(APP_ID, secret, USER_ID), timeout=5)
         check_wire(server.requests[0], secret)
 
+    def test_repr_of_the_headers_hides_the_signature(self):
+        headers = signed_by(AppAuth(APP_ID, APP_SECRET, USER_ID), "GET", LIST).headers
+        assert "Signature" in headers["Authorization"]
+        assert "Signature" not in repr(headers)
+
     def test_repr_hides_the_secret(self):
         shown = repr(AppAuth(APP_ID, APP_SECRET, USER_ID))
         assert APP_SECRET not in shown
@@ -350,6 +355,9 @@ class TestTokenAuth:
     def test_prefix_that_is_no_header(self):
         with pytest.raises(KooDriveConfigError, match="token prefix"):
             TokenAuth("013b45", "Bearer\r\n")
+
+    def test_repr_of_the_headers_hides_the_token(self):
+        assert "013b45" not in repr(signed_by(TokenAuth("013b45"), "GET", LIST).headers)
 
     def test_repr_hides_the_token(self):
         assert "013b45" not in repr(TokenAuth("013b45"))

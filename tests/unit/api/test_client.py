@@ -14,6 +14,7 @@ from airflow_provider_koodrive.exceptions import (
     KooDriveError,
     KooDriveResponseError,
     KooDriveServerError,
+    KooDriveThrottledError,
 )
 
 PATH = "/koodrive/ose/v1/space/groupList"
@@ -163,6 +164,29 @@ class TestAttempts:
         with answering(throttled, throttled, SUCCESS) as server:
             token_client(server.url).call(method, PATH)
         assert len(server.requests) == 3
+
+    @pytest.fixture
+    def waits(self, monkeypatch):
+        """The waits between attempts, which take no time."""
+        waited: list[float] = []
+        monkeypatch.setattr("tenacity.nap.time.sleep", waited.append)
+        return waited
+
+    @pytest.mark.parametrize("asked", ["0", "Thu, 01 Jan 2026 00:00:00 GMT"])
+    @pytest.mark.parametrize("method", ["GET", "POST"])
+    def test_no_burst(self, waits, method, asked):
+        throttled = reply({"code": "APIGW.0308"}, 429, [("Retry-After", asked)])
+        with answering(throttled) as server, pytest.raises(KooDriveThrottledError):
+            token_client(server.url, max_attempts=20, backoff=1.0, deadline=1e6).call(method, PATH)
+        assert len(waits) == 19
+        assert sum(waits) > 19
+
+    @pytest.mark.parametrize(("options", "waited"), [({}, 60), ({"longest_retry_after": 300.0}, 120)])
+    def test_longest_retry_after(self, waits, options, waited):
+        throttled = reply({"code": "APIGW.0308"}, 429, [("Retry-After", "120")])
+        with answering(throttled, SUCCESS) as server:
+            token_client(server.url, deadline=1e6, **options).call("GET", PATH)
+        assert waits == [waited]
 
     def test_no_wait_past_the_deadline(self):
         """The wait that KooDrive asks for would end too late, so the error comes at once."""

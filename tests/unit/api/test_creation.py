@@ -108,10 +108,13 @@ class TestNew:
         assert spaces_of(sandbox).create("Finance", members=[member])["created"]
         assert sandbox.user_ids[1] in sandbox.spaces()[0]["members"]
 
-    def test_members_that_fail(self, world):
+    def test_members_that_fail(self, world, caplog):
         strike(world.sandbox, "create", "member_failures")
         result = world.spaces.create("Finance", user_ids=world.sandbox.user_ids[2:4])
-        assert (result["created"], result["failedList"]) == (True, world.sandbox.user_ids[2:3])
+        (failed,) = world.sandbox.user_ids[2:3]
+        assert (result["created"], result["failedList"]) == (True, [failed])
+        trace_id = world.sandbox.calls[-1].trace_id
+        assert f"members to the group space 'Finance': {failed} (trace id {trace_id})" in caplog.text
 
     def test_all_calls_have_one_trace_id(self, sandbox):
         strike(sandbox, "create", "drop_after_commit")

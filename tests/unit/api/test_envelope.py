@@ -22,6 +22,7 @@ from airflow_provider_koodrive.exceptions import (
     KooDriveThrottledError,
     KooDriveValidationError,
 )
+from airflow_provider_koodrive.text import one_line, shown
 
 NOT_JSON = b"<html><body>Bad Gateway</body></html>"
 
@@ -183,6 +184,8 @@ class TestKinds:
             b'{"code": NaN}',
             b'{"code": 0, "a": Infinity}',
             b'{"code": 0, "a": -Infinity}',
+            b'{"code": 0, "a": 1e999}',
+            b'{"code": 0, "a": [-1.5E+400]}',
             b'{"code": 0, "a": 1' + b"0" * 5000 + b"}",
             b'{"code": 0, "a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
             b'{"a":' * 100_000,
@@ -195,6 +198,8 @@ class TestKinds:
             "NaN",
             "Infinity",
             "-Infinity",
+            "1e999",
+            "-1.5E+400",
             "long number",
             "deep",
             "deep and cut",
@@ -206,6 +211,44 @@ class TestKinds:
     )
     def test_what_is_not_json(self, body):
         assert type(refused(body=body)) is KooDriveResponseError
+
+    @pytest.mark.parametrize("opening", ["[", '{"a":', '{"a":"[[","b":', '["{",'])
+    @pytest.mark.parametrize("depth", [100, 101, 900, 5_000, 100_000])
+    def test_depth(self, depth, opening):
+        closing = "]" if opening.startswith("[") else "}"
+        inner = depth - 1
+        body = f'{{"code": 0, "groups": {opening * inner}1{closing * inner}}}'.encode()
+        if depth == 100:
+            assert json.dumps(opened(body=body))
+        else:
+            error = refused(body=body)
+            assert type(error) is KooDriveResponseError
+            assert "deeper than 100" in str(error)
+
+    @pytest.mark.parametrize("mark", ["{},", "[],", "0,", '"{[,",'])
+    def test_more_values_than_memory_holds(self, mark):
+        """Some kilobytes of gzip make 64 MiB of them, and those gigabytes of Python's objects."""
+        body = b'{"code": 0, "groups": [' + mark.encode() * 2_000_001 + b"0]}"
+        error = refused(body=body)
+        assert type(error) is KooDriveResponseError
+        assert "more than 2000000 brackets and commas" in str(error)
+
+    def test_many_values(self):
+        groups = [{"id": str(number), "name": "a, b"} for number in range(100_000)]
+        assert opened(body={"code": 0, "groups": groups})["groups"] == groups
+
+    @pytest.mark.parametrize(
+        ("body", "why"),
+        [
+            (b"<html>", "it is not JSON"),
+            (b"[]", "it is not a JSON object"),
+            (b'{"code": 0, "a": 1e999}', "it has a number that is too large"),
+            (b'{"code": 0, "a": NaN}', "it is not JSON"),
+        ],
+    )
+    @pytest.mark.parametrize("status", [200, 500])
+    def test_it_says_why(self, body, why, status):
+        assert why in str(refused(status, body))
 
     @pytest.mark.parametrize("depth", [50, 200, 900, 5_000])
     @pytest.mark.parametrize("field", ["code", "msg"])
@@ -240,6 +283,20 @@ class TestMessage:
         error = refused(400, body)
         assert str(error).isprintable()
         str(error).encode()
+
+    def test_text_of_other_scripts_stays(self):
+        error = refused(400, {"code": "X.1", "msg": "空间已存在。\u3000\n请联系"})
+        assert error.msg == "空间已存在。\\u3000\\n请联系"
+
+    @pytest.mark.parametrize("code", [10**30, -(10**30), 10**4000], ids=["1e30", "-1e30", "1e4000"])
+    def test_code_without_end(self, code):
+        error = refused(400, {"code": code, "msg": "no"})
+        assert len(str(error)) < 500
+        assert len(str(error.code)) <= 200
+
+    @pytest.mark.parametrize("value", ["9" * 5000, "\n" * 5000, 10**4000], ids=["text", "lines", "number"])
+    def test_msg_without_end(self, value):
+        assert len(str(refused(400, {"code": 1, "msg": value}))) < 1000
 
     def test_redirect_says_so(self):
         assert "redirected, which is never followed" in str(refused(302, b""))
@@ -348,3 +405,52 @@ class TestAnyAnswer:
             assert opened(status, content)["msg"] == body["msg"]
         else:
             assert str(refused(status, content)).isprintable()
+
+
+class TestText:
+    @given(
+        st.text(st.characters()) | st.text(st.sampled_from("a\n\r\x1b\ud800\u2028\u202e\u3000"), max_size=500)
+    )
+    def test_one_line(self, text):
+        line = one_line(text)
+        assert line.isprintable()
+        assert len(line) <= 200
+        line.encode()
+
+    class Raising:
+        def __repr__(self):
+            raise KeyError("a")
+
+    @pytest.mark.parametrize(
+        ("value", "expected"),
+        [
+            (None, "None"),
+            ("a\n", r"'a\n'"),
+            (b"a", "b'a'"),
+            ("\ud800", r"'\ud800'"),
+            (10**5000, "a value of type int"),
+            ({"a": 10**5000}, "a value of type dict"),
+            (Raising(), "a value of type Raising"),
+            ("x" * 500, "'" + "x" * 199),
+        ],
+        ids=["None", "line", "bytes", "surrogate", "huge", "huge inside", "raising", "long"],
+    )
+    def test_shown(self, value, expected):
+        assert shown(value) == expected
+
+    @given(JSON_VALUES | st.binary() | st.complex_numbers())
+    def test_anything_is_shown(self, value):
+        assert shown(value).isprintable()
+
+
+class TestDepth:
+    @given(JSON_VALUES, st.integers(0, 150))
+    def test_counted_from_the_envelope(self, value, wrapped):
+        """What is taken can be written again, by any reader's means."""
+        for _ in range(wrapped):
+            value = [value]
+        body = json.dumps({"code": 0, "a": value}).encode()
+        if wrapped <= 90:
+            assert opened(body=body)["a"] == value
+        elif wrapped >= 100:
+            assert "deeper than 100 levels" in str(refused(body=body))

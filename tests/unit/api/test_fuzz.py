@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
+import time
 import zlib
 
 import pytest
@@ -12,20 +14,46 @@ from hypothesis import strategies as st
 from support.clients import app_client, token_client
 from support.raw_server import Exchange, RawServer
 
+from airflow_provider_koodrive.api.diagnosis import diagnose
 from airflow_provider_koodrive.api.group_spaces import GroupSpaces
 from airflow_provider_koodrive.exceptions import KooDriveError
 
 PATIENCE = {"connect_timeout": 1.0, "read_timeout": 0.05, "deadline": 0.3, "max_attempts": 2}
 
+# Tells a hang from none, not a slow machine from a fast one.
+HANG_SECONDS = 20
+
+
+class Earlier:
+    """The journal of a task whose earlier try sent the create, and died."""
+
+    def read(self):
+        return {
+            "name": "Finance",
+            "sent_at": "2026-11-22T00:59:00+00:00",
+            "settled_by": "2026-11-22T01:01:00+00:00",
+            "trace_id": "0" * 58,
+            "space_id": None,
+        }
+
+    def note(self, intent):
+        json.dumps(intent, allow_nan=False)
+
+    def forget(self):
+        """It never is: the earlier try is still open."""
+
+
 CALLS = {
     "create": lambda spaces: spaces.create("Finance", user_ids=["7", "8"], capacity=1),
     "reuse": lambda spaces: spaces.create("Finance", user_ids=["7", "8"], if_exists="reuse"),
+    "retry": lambda spaces: spaces.create("Finance", user_ids=["7", "8"], journal=Earlier()),
     "list": lambda spaces: spaces.list_all(),
     "iterate": lambda spaces: list(spaces.iterate(page_size=2)),
     "find": lambda spaces: spaces.find("Finance"),
     "dismiss": lambda spaces: spaces.dismiss("17"),
     "get": lambda spaces: spaces.client.call("GET", "/koodrive/ose/v1/service"),
     "post": lambda spaces: spaces.client.call("POST", "/koodrive/ose/v1/users", json={"a": 1}),
+    "diagnose": lambda spaces: diagnose(spaces.client)[1],
 }
 
 
@@ -54,16 +82,18 @@ def url(answers):
 
 
 def told_by(url: str, answers: Answers, call, queue: list[bytes], ends: bool, make=token_client) -> str:
-    """The error of a call to a server that gives these answers; any other exception is the test's failure."""
+    """What a call says of a server that gives these answers; any other exception is the test's failure."""
     answers.queue, answers.ends = list(queue), ends
     client = make(url, **PATIENCE)
+    started = time.monotonic()
     try:
-        CALLS[call](GroupSpaces(client))
+        result = CALLS[call](GroupSpaces(client))
+        return result if isinstance(result, str) else ""
     except KooDriveError as error:
         return str(error)
     finally:
         client.close()
-    return ""
+        assert time.monotonic() - started < HANG_SECONDS
 
 
 def http(status: int | str, headers: list[tuple[str, str]], body: bytes) -> bytes:
@@ -73,6 +103,20 @@ def http(status: int | str, headers: list[tuple[str, str]], body: bytes) -> byte
 
 def with_length(body: bytes, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> bytes:
     return http(status, [*headers, ("Content-Length", str(len(body)))], body)
+
+
+NESTS = {"lists": ("[", "]"), "objects": ('{"a":', "}")}
+
+
+def as_json(value: object) -> bytes:
+    """Write JSON; numbers between << and >> as they are, and so many lists or objects within each other."""
+
+    def nest(found):
+        (opening, closing), levels = NESTS[found[1]], int(found[2])
+        return f"{opening * levels}0{closing * levels}"
+
+    text = re.sub(r'"<<(-?[0-9e]+)>>"', r"\1", json.dumps(value))
+    return re.sub(r'"<<(lists|objects) ([0-9]+)>>"', nest, text).encode()
 
 
 field_text = st.text(
@@ -127,20 +171,36 @@ header_values = (
 statuses = st.integers(100, 999) | st.sampled_from([200, 204, 301, 302, 304, 400, 401, 403, 429, 500, 503])
 encodings = st.sampled_from([bytes, gzip.compress, zlib.compress, lambda body: gzip.compress(body)[:-4]])
 numbers_of_all_kinds = st.integers() | st.integers(10**15, 10**40) | st.floats(allow_nan=True)
+RAW = ["1e999", "-1e999", "0" * 400 + "1", "9" * 400, "9" * 4000, "9" * 5000]
+raw = st.sampled_from(RAW) | st.builds("{} {}".format, st.sampled_from(list(NESTS)), st.integers(101, 5000))
+raw_values = raw.map("<<{}>>".format)
 text = st.text(st.characters(), max_size=20)
 json_values = st.recursive(
-    st.none() | st.booleans() | numbers_of_all_kinds | text,
+    st.none() | st.booleans() | numbers_of_all_kinds | raw_values | text,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
     max_leaves=6,
 )
+UNPRINTABLE = ["\x1b[31m17", "17\u2028x", "\u00a017", "17\n18", "1\x007", "\u202e17", "\ud800"]
+TIMES = [
+    "2026-11-22T01:00:00",
+    "0001-01-01",
+    "0001-01-01T00:00:00+23:59",
+    "9999-12-31T23:59:59-23:59",
+    "2026-W99-9",
+    "P1Y",
+    f"P{'9' * 400}Y",
+    f"P{'9' * 5000}D",
+    f"2026-11-22/P{'9' * 400}Y",
+    "9" * 400,
+]
 FIELDS = {
-    "id": st.sampled_from(["17", 17, "../17", "1/7?", "%2e%2e", "", None]),
+    "id": st.sampled_from(["17", 17, "../17", "1/7?", "%2e%2e", "", None, *UNPRINTABLE]),
     "name": st.sampled_from(["Finance", None, "Other"]),
     "groupName": st.sampled_from(["Finance", None]),
-    "ownerId": st.sampled_from(["1505084218764547200", 42, None]),
-    "createTime": st.sampled_from(["2026-11-22T01:00:00.000Z", "0001-01-01", "P1Y", "now", 0]),
+    "ownerId": st.sampled_from(["1505084218764547200", 42, None, *UNPRINTABLE]),
+    "createTime": st.sampled_from(["2026-11-22T01:00:00.000Z", "now", 0, *TIMES]),
     "capacity": st.integers(),
-    "userId": st.sampled_from(["7", 7, "\ud800", None]),
+    "userId": st.sampled_from(["7", 7, None, *UNPRINTABLE]),
     "containerId": text,
 }
 records = st.fixed_dictionaries({}, optional={name: values | json_values for name, values in FIELDS.items()})
@@ -159,9 +219,20 @@ envelopes = st.fixed_dictionaries(
     },
 )
 
-sizes = st.sampled_from(["{:x}", "{:X};a=b", "0{:x}", " {:x} ", "-{:x}", "{:x}g", "-1", ""]).map(
-    lambda form: form.format
-)
+STRANGE = [
+    *UNPRINTABLE,
+    *TIMES,
+    *map("<<{}>>".format, [*RAW, "lists 101", "lists 5000", "objects 101", "objects 5000"]),
+]
+RECORD = {
+    "id": "17",
+    "name": "Finance",
+    "ownerId": "1505084218764547200",
+    "createTime": "2026-11-22T01:00:00.000Z",
+    "capacity": 10,
+    "userId": "7",
+    "containerId": "c17",
+}
 
 calls = pytest.mark.parametrize("call", CALLS)
 quick = settings(max_examples=max(1, settings.default.max_examples // 5))
@@ -179,7 +250,7 @@ def test_bytes(url, answers, call, raw):
 @given(
     status=statuses | st.sampled_from(["", "abc", "-1", "99999999999", "2"]),
     headers=st.lists(st.tuples(header_names, header_values), max_size=6),
-    body=st.binary(max_size=200) | envelopes.map(lambda body: json.dumps(body).encode()),
+    body=st.binary(max_size=200) | envelopes.map(as_json),
     encode=encodings,
 )
 def test_headers(url, answers, call, status, headers, body, encode):
@@ -195,8 +266,20 @@ def test_headers(url, answers, call, status, headers, body, encode):
 )
 def test_envelopes(url, answers, call, bodies, status, cookie):
     headers = (("Content-Type", "application/json"), ("Set-Cookie", cookie), ("Retry-After", "0"))
-    queue = [with_length(json.dumps(body).encode(), status, headers) for body in bodies]
+    queue = [with_length(as_json(body), status, headers) for body in bodies]
     assert told_by(url, answers, call, queue * 3, ends=False, make=app_client).isprintable()
+
+
+@calls
+@pytest.mark.parametrize("field", [*RECORD, "total", "failedList", "status", "code", "msg"])
+def test_one_strange_field(url, answers, call, field):
+    for strange in STRANGE:
+        record = {**RECORD, field: strange}
+        lists = {name: [record] for name in ("groups", "teams", "userGroupMemberInfos")}
+        body = {"code": 0, "id": "17", "total": 1, "data": record, **lists, "failedList": []}
+        body[field] = [strange] if field == "failedList" else strange
+        queue = [with_length(as_json(body))] * 8
+        assert told_by(url, answers, call, queue, ends=False, make=app_client).isprintable(), strange[:40]
 
 
 @calls

@@ -345,8 +345,15 @@ class TestDismiss:
             spaces.dismiss(group_id)
         assert calls(sandbox).count("dismiss") == 1
 
-    @pytest.mark.parametrize("group_id", ["../group", "a/b", "a?b", "%2e%2e", ".."])
-    def test_no_other_path(self, sandbox, group_id):
-        with pytest.raises(KooDriveError):
+    @pytest.mark.parametrize(
+        "group_id", ["", "..", "../group", "a/b", "a?b", "%2e%2e", "\ud800", "1 2", None, 17, b"17"]
+    )
+    def test_what_is_no_id_is_not_sent(self, sandbox, group_id):
+        with pytest.raises(KooDriveValidationError, match="not the id of a group space"):
             spaces_of(sandbox).dismiss(group_id)
-        assert all(call.path.startswith("/koodrive/ose/v1/space/group/") for call in sandbox.calls)
+        assert calls(sandbox) == []
+
+    def test_an_id_that_feigns_a_line_of_the_log(self):
+        body = b'{"code":0,"total":1,"groups":[{"id":"17\\nERROR it is gone","name":"Finance"}]}'
+        with RawServer(always(reply(body, headers=[JSON]))) as server, pytest.raises(KooDriveResponseError):
+            GroupSpaces(token_client(server.url)).list_all()

@@ -207,12 +207,17 @@ class TestCreateAnswer:
             ({"id": 1, "failedList": [7]}, {"id": "1", "failedList": ["7"]}),
             ({"failedList": None}, {"id": None, "failedList": []}),
             ({}, {"id": None, "failedList": []}),
+            ({"id": ""}, {"id": None, "failedList": []}),
+            ({"id": "1\nERROR"}, {"id": None, "failedList": []}),
         ],
     )
     def test_tolerance(self, envelope, answer):
         assert parse_create_answer(envelope) == answer
 
-    @pytest.mark.parametrize("envelope", [{"id": {}}, {"failedList": {}}, {"failedList": [None]}, {"id": []}])
+    @pytest.mark.parametrize(
+        "envelope",
+        [{"id": {}}, {"failedList": {}}, {"failedList": [None]}, {"failedList": ["7\n8"]}, {"id": []}],
+    )
     def test_wrong_types(self, envelope):
         with pytest.raises(KooDriveResponseError, match="unexpected"):
             parse_create_answer(envelope)

@@ -66,9 +66,28 @@ class TestJudge:
 
 class TestWait:
     @pytest.mark.parametrize("kind", [KooDriveThrottledError, KooDriveServerError])
-    @pytest.mark.parametrize(("asked", "waited"), [(0, 0), (7.5, 7.5), (60, 60), (61, 60), (1e9, 60)])
+    @pytest.mark.parametrize(
+        ("asked", "waited"), [(0.5, 0.5), (7.5, 7.5), (60, 60), (61, 60), (1e9, 60), (1e300, 60)]
+    )
     def test_retry_after_up_to_a_cap(self, kind, asked, waited):
         assert wait_seconds(1, kind("", retry_after=asked), backoff=1) == waited
+
+    @pytest.mark.parametrize(
+        ("longest", "asked", "waited"),
+        [(300, 299, 299), (300, 301, 300), (1.5, 60, 1.5), (0, 60, 0), (1e300, 1e299, 86400)],
+    )
+    def test_the_cap_may_be_another(self, longest, asked, waited):
+        error = KooDriveThrottledError("", retry_after=asked)
+        assert wait_seconds(1, error, backoff=1, longest_retry_after=longest) == waited
+
+    @pytest.mark.parametrize("asked", [0, -1, -1e300, 0.0])
+    def test_no_time_at_all_is_no_advice(self, asked):
+        """All attempts would go out in a burst."""
+        error = KooDriveThrottledError("", retry_after=asked)
+        waits = [wait_seconds(3, error, backoff=2) for _ in range(2000)]
+        assert 3 < sum(waits) / len(waits) < 5
+        assert min(waits) < 0.5
+        assert 7.5 < max(waits) <= 8
 
     @given(st.integers(1, 10_000), st.floats(0.001, 60))
     def test_bounds(self, attempt, backoff):

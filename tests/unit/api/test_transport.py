@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from support.clients import token_client
@@ -41,9 +41,9 @@ def nobody() -> str:
 
 
 @contextmanager
-def nobody_accepts():
+def nobody_accepts(address: tuple[str, int] = ("127.0.0.1", 0)):
     """A listener whose queue is full, so that a connection takes for ever."""
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+    with socket.create_server(address, backlog=0) as listener:
         address = listener.getsockname()
         waiting = []
         for _ in range(8):
@@ -75,9 +75,6 @@ def check_not_sent(url: str, caplog, match: str, **options) -> None:
 class TestTheRequestDidNotLeave:
     def test_unknown_host(self, caplog):
         check_not_sent("http://koodrive.invalid", caplog, "the host's name is not known")
-
-    def test_no_host(self, caplog):
-        check_not_sent("http://a..b", caplog, "label empty")
 
     def test_nothing_listens(self, caplog):
         check_not_sent(nobody(), caplog, "the host cannot be reached")
@@ -251,6 +248,95 @@ class TestTheRequestMayHaveArrived:
         assert getattr(caught.value, "sent", True) is True
 
 
+@pytest.fixture
+def addresses(monkeypatch):
+    """The addresses of the host many.invalid."""
+    many: list[str] = []
+    real = socket.getaddrinfo
+
+    def resolve(host, port, *args, **kwargs):
+        if host != "many.invalid":
+            return real(host, port, *args, **kwargs)
+        return [found for address in many for found in real(address, port, *args, **kwargs)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    return many
+
+
+class TestManyAddresses:
+    """urllib3 gives each address of a host the whole time-out, so that dead ones outlast any deadline."""
+
+    URL = "{}://many.invalid:{}"
+
+    @contextmanager
+    def dead(self, server: RawServer, *dead: str):
+        """Addresses that accept no connection at the port of a server."""
+        with ExitStack() as stack:
+            for address in dead:
+                stack.enter_context(nobody_accepts((address, server.port)))
+            yield
+
+    def test_the_next_one_is_tried(self, addresses):
+        with RawServer(always(SUCCESS)) as server, self.dead(server, "127.0.0.2"):
+            # Dead, refusing, and the server's.
+            addresses += ["127.0.0.2", "127.0.0.3", "127.0.0.1"]
+            client = token_client(self.URL.format("http", server.port), connect_timeout=0.2)
+            assert client.call("GET", PATH) == {"code": 0}
+        assert server.requests[0].header("Host") == f"many.invalid:{server.port}"
+
+    @pytest.mark.parametrize("method", ["GET", "POST"])
+    def test_none_gets_more_than_the_time_left(self, addresses, method):
+        """The last address answers: whoever waits for the dead ones sends there after the deadline."""
+        with RawServer(always(SUCCESS)) as server, self.dead(server, "127.0.0.2"):
+            addresses += ["127.0.0.2"] * 3 + ["127.0.0.1"]
+            client = token_client(
+                self.URL.format("http", server.port), deadline=0.3, connect_timeout=10.0, max_attempts=1
+            )
+            with pytest.raises(KooDriveConnectionError, match=r"deadline|in time") as caught:
+                client.call(method, PATH)
+        assert caught.value.sent is False
+        assert server.requests == []
+
+    def test_all_dead(self, addresses, caplog):
+        with RawServer(always(SUCCESS)) as server, self.dead(server, "127.0.0.2", "127.0.0.3"):
+            addresses += ["127.0.0.2", "127.0.0.3"]
+            url = self.URL.format("http", server.port)
+            check_not_sent(url, caplog, "did not accept the connection in time", connect_timeout=0.1)
+
+    def test_all_refuse(self, addresses, caplog):
+        addresses += ["127.0.0.2", "127.0.0.3"]
+        port = nobody().rpartition(":")[2]
+        check_not_sent(self.URL.format("http", port), caplog, "the host cannot be reached")
+
+    def test_no_address(self, addresses, caplog):
+        check_not_sent(self.URL.format("http", 1), caplog, "the host cannot be reached")
+
+    def test_a_proxy(self, addresses, caplog):
+        with RawServer(always(SUCCESS)) as proxy, self.dead(proxy, "127.0.0.2"):
+            addresses += ["127.0.0.2", "127.0.0.1"]
+            client = token_client(
+                "http://koodrive.invalid",
+                proxies={"http": self.URL.format("http", proxy.port)},
+                connect_timeout=0.2,
+            )
+            assert client.call("GET", PATH) == {"code": 0}
+
+    def test_the_certificate_must_be_the_names(self, addresses, tmp_path, caplog):
+        asked = []
+        context, trusted = self_signed(tmp_path)
+        context.sni_callback = lambda _socket, name, _context: asked.append(name)
+        addresses += ["127.0.0.3", "127.0.0.1"]
+        with RawServer(always(SUCCESS), tls=context) as server:
+            url = self.URL.format("https", server.port)
+            # The certificate is for 127.0.0.1.
+            check_not_sent(url, caplog, "'many.invalid'", verify=trusted)
+        assert set(asked) == {"many.invalid"}
+
+    def test_an_address_of_ipv6(self, caplog):
+        url = nobody().replace("127.0.0.1", "[::1]")
+        check_not_sent(url, caplog, "the host cannot be reached")
+
+
 class TestSettings:
     def test_a_certificate_that_is_trusted(self, tls):
         with RawServer(always(SUCCESS), tls=tls[0]) as server:
@@ -294,10 +380,28 @@ class TestSettings:
             monkeypatch.setenv("http_proxy", proxy.url)
             token_client("http://koodrive.invalid").call("GET", PATH)
 
-    @pytest.mark.parametrize("endpoint", ["http://", "http://[", "ftp://127.0.0.1", "127.0.0.1"])
+    @pytest.mark.parametrize(
+        "endpoint",
+        ["http://", "http://[", "http://a..b", "http://127.0.0.1:99999", "ftp://127.0.0.1", "127.0.0.1"],
+    )
     def test_endpoint_that_is_none(self, endpoint):
         with pytest.raises(KooDriveConfigError, match="cannot be built"):
             token_client(endpoint).call("POST", PATH, json={})
+
+    @pytest.mark.parametrize(
+        "seconds", [1e8, 1e10, 1e300, float("inf"), 10**400], ids=["1e8", "1e10", "1e300", "inf", "10**400"]
+    )
+    @pytest.mark.parametrize("field", ["connect_timeout", "read_timeout", "deadline"])
+    def test_any_time_is_enough(self, tls, field, seconds):
+        for context, verify in ((None, True), tls):
+            with RawServer(always(SUCCESS), tls=context) as server:
+                options = {"deadline": seconds, field: seconds, "verify": verify}
+                assert token_client(server.url, **options).call("GET", PATH) == {"code": 0}
+
+    def test_any_wait_between_attempts(self):
+        answers = iter([reply({"code": 1}, 429), SUCCESS])
+        with RawServer(lambda exchange: exchange.send(next(answers))) as server:
+            assert token_client(server.url, deadline=10**400).call("GET", PATH) == {"code": 0}
 
     def test_proxy_that_is_none(self):
         with pytest.raises(KooDriveError):

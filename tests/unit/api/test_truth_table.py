@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import socket
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from support.clients import sandbox_client
+from support.raw_server import reply
+from support.relay import relay
+from support.tls import self_signed
 
 from airflow_provider_koodrive.api.group_spaces import GroupSpaces
-from airflow_provider_koodrive.exceptions import KooDriveError
+from airflow_provider_koodrive.exceptions import KooDriveConflictError, KooDriveError
 
 README = Path(__file__).parents[3] / "README.md"
 REPEATED, LOOKED_FOR, RAISED = "repeated", "looked for, then repeated", "raised"
+LOOKED_FOR_ONCE = "looked for, then raised"
 CREATE = "/koodrive/ose/v1/space/group"
 LIST = "/koodrive/ose/v1/space/groupList"
 
@@ -69,10 +75,28 @@ TABLE = (
         RAISED,
     ),
     Row(
-        "KooDrive refuses: any other code, HTTP 401 or 403",
-        (("error_200", {"code": 13000102}), ("expired_token", {})),
+        "KooDrive refuses for a reason that is known: its code, HTTP 401 or 403",
+        (
+            ("error_200", {"code": 13000102}),
+            ("error_200", {"code": 13000311}),
+            ("error_200", {"code": 13000410}),
+            ("expired_token", {}),
+            ("gateway_html", {"status": 401}),
+            ("gateway_html", {"status": 403}),
+        ),
         RAISED,
         RAISED,
+        RAISED,
+    ),
+    Row(
+        "KooDrive refuses, and it may mean that the space exists: a code of unknown meaning, or 13000405",
+        (
+            ("error_200", {"code": 13000309}),
+            ("error_200", {"code": 13009999}),
+            ("error_200", {"code": 13000405}),
+        ),
+        RAISED,
+        LOOKED_FOR_ONCE,
         RAISED,
     ),
 )
@@ -120,10 +144,8 @@ def test_cell(koodrive_sandbox, sales, which, fault, options, follows) -> None:
     koodrive_sandbox.faults.add(operation, fault, times=1, **options)
     spaces = GroupSpaces(sandbox_client(koodrive_sandbox, read_timeout=0.4))
 
-    if follows == RAISED:
-        with pytest.raises(KooDriveError):
-            call(which, spaces, sales)
-    else:
+    raised = follows in (RAISED, LOOKED_FOR_ONCE)
+    with pytest.raises(KooDriveError) if raised else nullcontext():
         call(which, spaces, sales)
 
     seen = later(koodrive_sandbox, before)
@@ -135,19 +157,127 @@ def test_cell(koodrive_sandbox, sales, which, fault, options, follows) -> None:
         assert seen[struck + 1] == operation
     else:
         assert seen[struck + 1] == "teamList"
+        assert seen[struck + 2 :].count(operation) <= (follows == LOOKED_FOR)
     stored = [space["name"] for space in koodrive_sandbox.spaces()]
     assert stored.count("Finance") <= 1
-    assert which != "create" or follows == RAISED or "Finance" in stored
+    assert which != "create" or raised or "Finance" in stored
 
 
-@pytest.mark.parametrize("which", ["read", "write", "delete"])
-def test_a_request_that_did_not_leave_is_repeated(koodrive_sandbox, sales, which) -> None:
-    """A refused connection stands for the row; the create's own look before it is a read that is repeated."""
+@pytest.mark.parametrize(("code", "looks"), [(13000102, 0), (13000309, 1), (13000405, 1)])
+@pytest.mark.parametrize("status", [400, 404])
+@pytest.mark.parametrize("which", OPERATIONS)
+def test_a_refusal_with_a_status_of_its_own(koodrive_sandbox, sales, which, status, code, looks) -> None:
     before = len(koodrive_sandbox.calls)
-    spaces = GroupSpaces(sandbox_client(koodrive_sandbox, max_attempts=1000, backoff=0.02))
-    koodrive_sandbox.refuse_connections(0.2)
-    call(which, spaces, sales)
-    assert later(koodrive_sandbox, before) == [OPERATIONS[which]]
+    koodrive_sandbox.faults.add(OPERATIONS[which], "error_200", code=code)
+    spaces = GroupSpaces(sandbox_client(koodrive_sandbox))
+    with relay(koodrive_sandbox, status=lambda asked: None if "teamList" in asked.path else status) as server:
+        spaces.client.endpoint = server.url
+        with pytest.raises(KooDriveError) as caught:
+            call(which, spaces, sales)
+        spaces.client.close()
+    assert (caught.value.http_status, caught.value.code) == (status, code)
+    around = ["teamList"] if which == "create" else []
+    assert later(koodrive_sandbox, before) == [*around, OPERATIONS[which], *around * looks]
+
+
+def test_a_space_that_is_there_after_a_refusal_is_found(koodrive_sandbox) -> None:
+    """What the look is for: KooDrive's documents have no code for a name that is taken."""
+    koodrive_sandbox.faults.add("create", "error_200", code=13009999, committed=True)
+    with pytest.raises(KooDriveConflictError):
+        GroupSpaces(sandbox_client(koodrive_sandbox)).create("Finance")
+    assert GroupSpaces(sandbox_client(koodrive_sandbox)).create("Finance", if_exists="reuse")["id"]
+
+
+def fail_once(monkeypatch, owner, name, error) -> None:
+    """Have a function raise an error when it is called next."""
+    original = getattr(owner, name)
+
+    def fail(*_args, **_kwargs):
+        monkeypatch.setattr(owner, name, original)
+        raise error
+
+    monkeypatch.setattr(owner, name, fail)
+
+
+@contextmanager
+def unknown_name(sandbox, monkeypatch, _folder):
+    error = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    yield sandbox_client(sandbox), lambda: fail_once(monkeypatch, socket, "getaddrinfo", error)
+
+
+@contextmanager
+def refused_connection(sandbox, _monkeypatch, _folder):
+    client = sandbox_client(sandbox, max_attempts=1000, backoff=0.02)
+    yield client, lambda: sandbox.refuse_connections(0.2)
+
+
+@contextmanager
+def connection_not_made_in_time(sandbox, monkeypatch, _folder):
+    yield sandbox_client(sandbox), lambda: fail_once(monkeypatch, socket.socket, "connect", TimeoutError())
+
+
+@contextmanager
+def refused_tls(sandbox, _monkeypatch, folder):
+    context, trusted = self_signed(folder)
+    refusals: list[bytes] = []
+
+    def greet(exchange):
+        if refusals:
+            exchange.send(refusals.pop())
+        return True
+
+    server = relay(sandbox)
+    server.tls, server.greet = context, greet
+    client = sandbox_client(sandbox, verify=trusted)
+    with server:
+        client.endpoint = server.url
+        yield client, lambda: refusals.append(reply(b"this port speaks no TLS", 400))
+        client.close()
+
+
+class Journal:
+    """Has something happen when the first create is about to go out, on a connection that is new."""
+
+    def __init__(self, client, happen) -> None:
+        self.client = client
+        self.happen = happen
+        self.notes: list[dict[str, Any]] = []
+
+    def read(self) -> None:
+        return None
+
+    def note(self, intent: dict[str, Any]) -> None:
+        if not self.notes:
+            self.client.close()
+            self.happen()
+        self.notes.append(intent)
+
+
+@pytest.mark.parametrize("which", OPERATIONS)
+@pytest.mark.parametrize(
+    ("trouble", "message"),
+    [
+        (unknown_name, "the host's name is not known"),
+        (refused_connection, "the host cannot be reached"),
+        (connection_not_made_in_time, "the host did not accept the connection in time"),
+        (refused_tls, "TLS failed"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_request_that_did_not_leave_is_repeated(
+    koodrive_sandbox, sales, monkeypatch, tmp_path, caplog, which, trouble, message
+) -> None:
+    before = len(koodrive_sandbox.calls)
+    with trouble(koodrive_sandbox, monkeypatch, tmp_path) as (client, happen):
+        if which == "create":
+            journal = Journal(client, happen)
+            assert GroupSpaces(client).create("Finance", journal=journal)["created"]
+        else:
+            happen()
+            call(which, GroupSpaces(client), sales)
+    assert f"failed: {message}" in caplog.text
+    around = ["teamList"] if which == "create" else []
+    assert later(koodrive_sandbox, before) == [*around, OPERATIONS[which], *around]
 
 
 def test_the_readme_has_the_table() -> None:

@@ -10,6 +10,8 @@ import zlib
 import pytest
 from support.clients import token_client
 from support.raw_server import JSON, RawServer, always, reply
+from urllib3.connection import HTTPConnection
+from urllib3.connectionpool import HTTPConnectionPool
 
 from airflow_provider_koodrive.api import wire
 from airflow_provider_koodrive.exceptions import (
@@ -78,7 +80,10 @@ class TestEncodings:
         assert "not asked for" in str(error)
 
     @pytest.mark.parametrize(
-        "body", [b"junk", gzip.compress(BODY)[:200], gzip.compress(BODY)[:-9], b"\x1f\x8b"]
+        "body",
+        [b"junk", gzip.compress(BODY)[:200], gzip.compress(BODY)[:-9], b"\x1f\x8b"],
+        # The bytes hold the time, and each of pytest's processes must find the same tests.
+        ids=["no gzip", "a beginning", "without its end", "two bytes"],
     )
     def test_junk(self, body):
         error = failing(reply(body, headers=[("Content-Encoding", "gzip")]))
@@ -221,15 +226,36 @@ class TestTooSlow:
 
 
 class TestTooDeep:
-    @pytest.mark.parametrize("depth", [1_000, 20_000, 1_000_000])
+    @pytest.mark.parametrize("depth", [100, 101, 1_000, 20_000, 1_000_000])
     @pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")])
     def test_json(self, depth, opening, closing):
-        body = b'{"code": 0, "groups": ' + opening * depth + b"1" + closing * depth + b"}"
-        with RawServer(always(reply(body))) as server:
-            try:
-                token_client(server.url).call("GET", PATH)
-            except KooDriveError as error:
-                refused = type(error)
-            else:
-                refused = None
-        assert refused in (KooDriveResponseError, None if depth == 1_000 else KooDriveResponseError)
+        inner = depth - 1
+        body = b'{"code": 0, "groups": ' + opening * inner + b"1" + closing * inner + b"}"
+        if depth == 100:
+            with RawServer(always(reply(body))) as server:
+                assert json.dumps(token_client(server.url).call("GET", PATH))
+        else:
+            error = failing(reply(body))
+            assert isinstance(error, KooDriveResponseError)
+            assert "deeper than 100 levels" in str(error)
+
+
+@pytest.mark.parametrize("value", [b"{},", b"[],", b"0,"])
+def test_many_values_in_a_small_answer(value):
+    bomb = gzip.compress(b'{"code": 0, "groups": [' + value * (60 * MIB // len(value)) + b"0]}")
+    assert len(bomb) < MIB
+    error = failing(reply(bomb, headers=[("Content-Encoding", "gzip")]))
+    assert isinstance(error, KooDriveResponseError)
+    assert "brackets and commas" in str(error)
+
+
+def test_a_connection_with_its_own_way_keeps_it():
+    """A SOCKS proxy resolves names itself, so its connections must not be made by address."""
+
+    class Own(HTTPConnection):
+        def _new_conn(self):
+            raise NotImplementedError
+
+    pool = wire._watched(type("Pool", (HTTPConnectionPool,), {"ConnectionCls": Own}))
+    assert pool.ConnectionCls._new_conn is Own._new_conn
+    assert issubclass(pool.ConnectionCls, wire._Watched)

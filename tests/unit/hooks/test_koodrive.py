@@ -68,6 +68,16 @@ class TestClient:
         hook_of(token_connection(server, token_prefix="Bearer ")).request("get", PATH)
         assert server.requests[0].header("Authorization") == f"Bearer {TOKEN}"
 
+    def test_token_alone(self, server, hook_of):
+        hook_of(token_connection(server, token_prefix="none")).request("get", PATH)
+        assert server.requests[0].header("Authorization") == TOKEN
+
+    def test_a_link_of_what_no_address_can_hold(self, server, hook_of):
+        hook = hook_of(token_connection(server, space_url="https://drive.example.com/{id}?c={containerId}"))
+        assert (
+            hook.space_url({"id": "a/b", "containerId": "\ud800"}) == "https://drive.example.com/a%2Fb?c=%3F"
+        )
+
     def test_user_agent_says_both_versions(self, server, hook_of):
         hook_of(token_connection(server)).request("GET", PATH)
         expected = f"airflow-provider-koodrive/{__version__} apache-airflow/{airflow_version}"
@@ -93,8 +103,8 @@ class TestClient:
             ({"login": "app-id"}, "user_id"),
             ({"extra": {"deadline": "soon"}}, "deadline"),
             ({"extra": {"language": "a\r\nX-Evil: 1"}}, "language"),
-            ({"extra": {"user_id": "a\nb"}, "login": "app-id"}, "User-Id"),
-            ({"password": f"{TOKEN}\n"}, "token"),
+            ({"extra": {"user_id": "a\nb"}, "login": "app-id"}, "user_id"),
+            ({"password": f"{TOKEN}\n"}, "password"),
             ({"password": None}, "password"),
         ],
     )

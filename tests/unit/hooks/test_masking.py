@@ -34,11 +34,11 @@ def redact(text: str) -> str:
     ids=["object", "text", "field of its own"],
 )
 def test_a_proxys_password(monkeypatch, extra) -> None:
-    connection = {"conn_type": "koodrive", "password": "t0kenOfTheSession", "extra": extra}
+    connection = {"conn_type": "koodrive", "password": "5ecretOfTheSession", "extra": extra}
     monkeypatch.setenv("AIRFLOW_CONN_KOODRIVE_MASKED", json.dumps(connection))
     settings = KooDriveHook("koodrive_masked").settings
     assert settings.proxies == {"https": ADDRESS.format(quote(PROXY_PASSWORD, safe=""))}
-    for secret in (PROXY_PASSWORD, quote(PROXY_PASSWORD, safe=""), "t0kenOfTheSession"):
+    for secret in (PROXY_PASSWORD, quote(PROXY_PASSWORD, safe=""), "5ecretOfTheSession"):
         assert redact(f"before {secret} after") == "before *** after"
     assert PROXY_PASSWORD not in repr(settings)
     assert quote(PROXY_PASSWORD, safe="") not in repr(settings)

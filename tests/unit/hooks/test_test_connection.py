@@ -166,7 +166,7 @@ class TestConnectionFields:
             ({"host": "https://koodrive.example.com/path"}, "has a path"),
             ({"host": "http://koodrive.example.com"}, "without TLS"),
             ({"extra": {"user_id": "1", "deadline": "soon"}}, "extra deadline 'soon' is wrong"),
-            ({"login": "with\nline"}, "AppId holds a line break"),
+            ({"login": "with\nline"}, "login holds a line break"),
         ],
         ids=lambda value: value if isinstance(value, str) else "",
     )

@@ -90,6 +90,11 @@ class TestCreate:
         assert create() == {**first, "created": False}
         assert len(koodrive_sandbox.spaces()) == 1
 
+    def test_a_refusal_without_such_a_space_is_no_reason_to_skip(self, koodrive_sandbox, koodrive_conn):
+        koodrive_sandbox.faults.add("create", "error_200", code=13000405)
+        with pytest.raises(KooDriveConflictError, match="13000405"):
+            create(if_exists="skip")
+
     @pytest.mark.parametrize("if_exists", ["fail", "skip"])
     def test_new(self, koodrive_sandbox, koodrive_conn, if_exists):
         assert create(if_exists=if_exists)["created"] is True
@@ -126,6 +131,13 @@ class TestCreate:
             ({"capacity": "0"}, "capacity"),
             ({"if_exists": "ignore"}, "if_exists='ignore'"),
             ({"user_ids": "['1']"}, "render_template_as_native_obj"),
+            ({"user_ids": [10**5000]}, "a value of type int"),
+            ({"capacity": -(10**5000)}, "a value of type int"),
+            ({"name": 10**5000}, "must be a string, not int"),
+            ({"if_exists": 10**5000}, "a value of type int"),
+            ({"members": 5}, "members must be a list, not int 5"),
+            ({"members": [None]}, "member None is not an object"),
+            ({"members": [{"userId": "1", 5: 1, "a": 2}]}, "unknown fields: 'a', 5"),
         ],
     )
     def test_refused_for_good_before_anything_is_sent(self, koodrive_sandbox, koodrive_conn, arguments, rule):
@@ -250,7 +262,6 @@ class TestTemplates:
     def test_defaults(self):
         operator = CreateGroupSpaceOperator(task_id="create", name="a")
         assert (operator.if_exists, operator.koodrive_conn_id) == ("reuse", "koodrive_default")
-        assert operator.map_index_template == "{{ task.name }}"
 
 
 class TestList:

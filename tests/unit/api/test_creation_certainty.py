@@ -1,0 +1,209 @@
+"""What a create takes for its own, and when it may be sent again: lists that hide, old spaces, old notes."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from support.clients import sandbox_client
+from support.relay import relay
+
+from airflow_provider_koodrive.api.group_spaces import GroupSpaces
+from airflow_provider_koodrive.exceptions import (
+    KooDriveConflictError,
+    KooDriveError,
+    KooDriveOutcomeUnknownError,
+)
+from airflow_provider_koodrive.sandbox.server import Sandbox
+
+
+class Journal:
+    """What a task remembers from try to try."""
+
+    def __init__(self, noted=None):
+        self.noted = noted
+
+    def read(self):
+        return self.noted
+
+    def note(self, intent):
+        self.noted = json.loads(json.dumps(intent))
+
+    def forget(self):
+        self.noted = None
+
+
+@pytest.fixture
+def sandbox():
+    with Sandbox(users=6) as running:
+        yield running
+
+
+def through(server, sandbox, **options) -> GroupSpaces:
+    client = sandbox_client(sandbox, **options)
+    client.endpoint = server.url
+    return GroupSpaces(client)
+
+
+def creates(sandbox) -> int:
+    return sum(call.operation == "create" for call in sandbox.calls)
+
+
+def own_spaces(change):
+    """Change the answers to the list of the calling user's own spaces."""
+
+    def rewrite(request, body):
+        if "/space/teamList" not in request.target:
+            return body
+        told = json.loads(body)
+        change(told, request)
+        return json.dumps(told).encode()
+
+    return rewrite
+
+
+def seconds_from_now(seconds: float) -> str:
+    return (datetime.now(timezone.utc) + timedelta(seconds=seconds)).isoformat()
+
+
+def intent(**changes):
+    noted = {
+        "name": "Finance",
+        "sent_at": seconds_from_now(-5),
+        "settled_by": seconds_from_now(5),
+        "trace_id": "0" * 58,
+        "space_id": None,
+    }
+    return {**noted, **changes}
+
+
+class TestListsThatLackRecords:
+    """A create is sent again only after a look that was complete and found nothing."""
+
+    @pytest.mark.parametrize("fault", ["error_500_before", "drop_after_commit"])
+    @pytest.mark.parametrize("teams", [[], None], ids=["empty", "null"])
+    def test_nothing_is_sent_again(self, sandbox, fault, teams):
+        sandbox.faults.add("create", fault)
+        hide = own_spaces(lambda told, _request: told.update(teams=teams, total=3))
+        with relay(sandbox, rewrite=hide) as server, pytest.raises(KooDriveOutcomeUnknownError):
+            through(server, sandbox).create("Finance")
+        assert creates(sandbox) == 1
+
+    def test_nothing_is_sent_where_an_earlier_try_is_open(self, sandbox):
+        hide = own_spaces(lambda told, _request: told.update(teams=[], total=3))
+        with relay(sandbox, rewrite=hide) as server, pytest.raises(KooDriveError, match="owns 'Finance'"):
+            through(server, sandbox).create("Finance", journal=Journal(intent()))
+        assert creates(sandbox) == 0
+
+    def test_a_first_create_is_sent(self, sandbox):
+        hide = own_spaces(lambda told, _request: told.update(total=told["total"] + 3))
+        with relay(sandbox, rewrite=hide) as server:
+            assert through(server, sandbox).create("Finance")["created"] is True
+
+    def test_a_total_that_does_not_mind_the_keyword(self, sandbox):
+        GroupSpaces(sandbox_client(sandbox)).create("Sales")
+        sandbox.faults.add("create", "error_500_before", times=1)
+
+        def count_all(told, request):
+            if "keyWord" in request.target:
+                told["total"] = 1
+
+        with relay(sandbox, rewrite=own_spaces(count_all)) as server:
+            assert through(server, sandbox).create("Finance")["created"] is True
+        assert creates(sandbox) == 3
+
+
+class TestAnOlderSpaceThatListsShowLate:
+    @pytest.fixture
+    def late(self, sandbox):
+        """Another run's space, which no list shows before the create has failed."""
+        GroupSpaces(sandbox_client(sandbox)).create("Finance")
+        sandbox.faults.add("create", "error_500_before")
+
+        def change(told, _request):
+            if creates(sandbox) < 2:
+                told.update(teams=[], total=0)
+            for team in told["teams"]:
+                team["createTime"] = "2020-05-10T01:46:22.000Z"
+
+        with relay(sandbox, rewrite=own_spaces(change)) as server:
+            yield through(server, sandbox)
+
+    def test_fail(self, late):
+        journal = Journal()
+        with pytest.raises(KooDriveConflictError, match="already owns"):
+            late.create("Finance", journal=journal)
+        assert journal.noted is None
+
+    def test_reuse(self, late):
+        assert late.create("Finance", if_exists="reuse")["created"] is False
+
+
+class TestAClockThatIsWrongForOneAnswer:
+    @pytest.mark.parametrize("skew", [-600, 600])
+    @pytest.mark.parametrize("call", [1, 2], ids=["the look before", "the create"])
+    def test_the_space_is_known(self, sandbox, skew, call):
+        """A load balancer's Date may be wrong; the space that an attempt has made is taken all the same."""
+        sandbox.faults.add("create", "error_500_after_commit", times=1)
+        if call == 1:
+            sandbox.faults.add("teamList", "clock_skew", seconds=skew, times=1)
+        else:
+            sandbox.faults.add("create", "clock_skew", seconds=skew, times=1)
+        auth = sandbox_client(sandbox, token=sandbox.issue_token())
+        assert GroupSpaces(auth).create("Finance")["created"] is True
+
+
+class TestTheNextTry:
+    """A try that has seen its end takes no space for its own that appeared later."""
+
+    @pytest.mark.parametrize(("after", "ours"), [(0, True), (10, False)])
+    def test_by_the_time_of_the_end(self, sandbox, after, ours):
+        journal = Journal()
+        sandbox.faults.add("create", "drop_before_commit", times=1)
+        client = sandbox_client(sandbox, max_attempts=1)
+        with pytest.raises(KooDriveOutcomeUnknownError):
+            GroupSpaces(client).create("Finance", journal=journal)
+        GroupSpaces(sandbox_client(sandbox)).create("Finance")
+        appeared = datetime.now(timezone.utc) + timedelta(seconds=after)
+
+        def change(told, _request):
+            for team in told["teams"]:
+                team["createTime"] = appeared.isoformat()
+
+        with relay(sandbox, rewrite=own_spaces(change)) as server:
+            next_try = through(server, sandbox)
+            if ours:
+                # Within the same seconds nothing tells the two apart.
+                assert next_try.create("Finance", journal=journal)["created"] is True
+            else:
+                with pytest.raises(KooDriveConflictError):
+                    next_try.create("Finance", journal=journal)
+
+    def test_a_time_out_of_days_is_no_window_of_days(self, sandbox):
+        journal = Journal()
+        sandbox.faults.add("create", "hang_before_commit", seconds=0.1, times=1)
+        spaces = GroupSpaces(sandbox_client(sandbox, read_timeout=1e12, deadline=1e12))
+        spaces.create("Finance", journal=journal)
+        settled = datetime.fromisoformat(journal.noted["settled_by"])
+        assert settled < datetime.now(timezone.utc) + timedelta(days=2)
+
+
+class TestNotes:
+    @pytest.mark.parametrize(
+        "changes", [{"sent_at": 5}, {"settled_by": "x"}, {"sent_at": None}, {"sent_at": "P1Y"}, {"name": 7}]
+    )
+    def test_one_that_makes_no_sense_is_not_read(self, sandbox, changes):
+        result = GroupSpaces(sandbox_client(sandbox)).create("Finance", journal=Journal(intent(**changes)))
+        assert result["created"] is True
+
+    @pytest.mark.parametrize("created", ["P" + "9" * 400 + "Y", "9" * 400, "\x00", 10**30, [], "now\n"])
+    def test_times_that_make_no_sense(self, sandbox, created):
+        GroupSpaces(sandbox_client(sandbox)).create("Finance")
+
+        def change(told, _request):
+            for team in told["teams"]:
+                team["createTime"] = created
+
+        with relay(sandbox, rewrite=own_spaces(change)) as server, pytest.raises(KooDriveConflictError):
+            through(server, sandbox).create("Finance", journal=Journal(intent()))
