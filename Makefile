@@ -60,10 +60,11 @@ bench: $(READY)  ## the client's overhead and what the operators' import costs
 constraints: $(READY)  ## pin the newest versions of everything, for each line of Airflow
 	$(BIN)/nox --session pin
 
-dist: $(READY)  ## build sdist and wheel in dist/ and check them
+dist: $(READY)  ## build sdist and wheel in dist/, and try the wheel where only Airflow is
 	@rm -rf dist
 	$(UV) build --quiet --build-constraints constraints.txt --out-dir dist .
 	$(BIN)/twine check --strict dist/*
+	$(BIN)/nox --session wheel
 
 matrix: dist  ## all tests with the wheel on each line of Airflow whose Python is here (LINES="2.11 3.3")
 	@exec $(BIN)/python scripts/matrix.py $(LINES)

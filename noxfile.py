@@ -1,4 +1,4 @@
-"""What runs in environments of its own: the suite on each line of Airflow, and the pinning of versions."""
+"""What runs in environments of its own: the wheel, all tests on each line of Airflow, and the pinning."""
 
 from __future__ import annotations
 
@@ -20,25 +20,41 @@ def constraints(line: str) -> str:
     return "constraints.txt" if line == NEWEST else f"constraints/airflow-{line}.txt"
 
 
+def install(session: nox.Session, line: str, *packages: str) -> None:
+    session.install("--compile-bytecode", "-c", constraints(line), f"apache-airflow=={line}.*", *packages)
+
+
+def install_bare(session: nox.Session, line: str) -> str:
+    """Install Airflow and the built wheel, nothing else, and try what must work there; return the wheel."""
+    (file,) = Path("dist").glob("*.whl")
+    install(session, line, str(file))
+    version = file.name.split("-")[1]
+    session.run("python", "tests/wheel/check_bare.py", version, env=airflow_home(session))
+    return str(file)
+
+
+def airflow_home(session: nox.Session) -> dict[str, str]:
+    return {"AIRFLOW_HOME": str(Path(session.create_tmp(), "airflow").resolve())}
+
+
 @nox.session
 @nox.parametrize("python,line", [nox.param(of["python"], line, id=line) for line, of in LINES.items()])
 def airflow(session: nox.Session, line: str) -> None:
     """Test the built wheel, not the source tree, on one line of Airflow."""
-    (wheel,) = Path("dist").glob("*.whl")
+    file = install_bare(session, line)
     groups = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "test")
-    session.install("-c", constraints(line), f"apache-airflow=={line}.*", f"{wheel}[sandbox]", *groups)
+    install(session, line, f"{file}[sandbox]", *groups)
     # As a program, pytest leaves this folder, and the package's source in it, out of the search path.
-    home = Path(session.create_tmp(), "airflow").resolve()
-    session.run(
-        "pytest",
-        "-n",
-        "2",
-        "--dist",
-        "loadfile",
-        "--no-loadscope-reorder",
-        *session.posargs,
-        env={"AIRFLOW_HOME": str(home)},
-    )
+    options = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", *session.posargs)
+    session.run("pytest", *options, env=airflow_home(session))
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """Try the built wheel where only the newest Airflow is, and check the types of a user's DAG there."""
+    install_bare(session, NEWEST)
+    install(session, NEWEST, "mypy", "pyright[nodejs]")
+    session.run("python", "tests/wheel/check_types.py", env=airflow_home(session))
 
 
 @nox.session(venv_backend="none")

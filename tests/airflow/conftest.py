@@ -47,6 +47,9 @@ class Airflow:
             "AIRFLOW_HOME": str(self.home),
             "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            # Airflow 3.0 breaks an error's text into the lines of a terminal, and paints it.
+            "COLUMNS": "1000",
+            "NO_COLOR": "1",
             **settings,
         }
         return subprocess.run(

@@ -7,6 +7,7 @@ from datetime import timedelta
 from airflow.providers.common.compat.sdk import DAG, Param
 
 from airflow_provider_koodrive.operators.group_space import CreateGroupSpaceOperator
+from airflow_provider_koodrive.retry_policy import KooDriveRetryPolicy
 
 with DAG("create_once", schedule=None, params={"name": Param("", type="string")}):
     CreateGroupSpaceOperator(
@@ -14,6 +15,8 @@ with DAG("create_once", schedule=None, params={"name": Param("", type="string")}
         name="{{ params.name }}",
         if_exists="fail",
         koodrive_conn_id="koodrive_hasty",
-        retries=1,
+        retries=2,
+        # For a worker that died; the policy decides on errors.
         retry_delay=timedelta(seconds=1),
+        retry_policy=KooDriveRetryPolicy(delay=0.25),
     )

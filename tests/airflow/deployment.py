@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -52,7 +53,7 @@ class Deployment:
     ) -> None:
         self.home = home
         self.address = f"http://{LOOPBACK}:{free_port()}"
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._parts: list[subprocess.Popen[bytes]] = []
         for folder in ("dags", "config"):
             (home / folder).mkdir(parents=True)
         for file in dags:
@@ -86,33 +87,41 @@ class Deployment:
 
     def start(self) -> Deployment:
         """Make the database, start all parts, and wait until they are healthy."""
-        self._launch("db", "migrate").wait()
+        migrated = self._launch("db", "migrate").wait()
+        assert migrated == 0, f"no database, see {self.home}"
         # Readers and writers of SQLite's rollback journal would wait for each other.
         with closing(self._connect()) as database:
             database.execute("PRAGMA journal_mode = WAL")
         for part in ("api-server", "scheduler", "dag-processor"):
-            self._launch(part)
+            self._parts.append(self._launch(part))
         wait_for(self._is_ready, START_SECONDS, f"Airflow to be ready, see {self.home}")
         return self
 
     def stop(self) -> None:
         """End all processes of this Airflow, whoever started them."""
-        for part in self._processes:
-            part.terminate()
-        psutil.wait_procs(self.processes(), STOP_SECONDS)
-        for process in self.processes():
+        for part in self._parts:
+            os.kill(part.pid, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        while self._processes() and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+        for process in self._processes():
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        for part in self._processes:
+        for part in self._parts:
             part.wait()
 
-    def processes(self) -> list[psutil.Process]:
-        """Return all processes of this Airflow: those of the sessions that it began."""
-        sessions = {process.pid for process in self._processes}
+    def _processes(self) -> list[psutil.Process]:
+        """
+        Return all live processes of the sessions that the parts began.
+
+        Numbers of the dead are used again, but not before somebody has waited for them: nobody does so
+        for a part before all is over.
+        """
+        sessions = {part.pid for part in self._parts}
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, ProcessLookupError):
-                if os.getsid(process.pid) in sessions:
+                if os.getsid(process.pid) in sessions and process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process)
         return found
 
@@ -149,7 +158,7 @@ class Deployment:
 
     def _launch(self, *arguments: str) -> subprocess.Popen[bytes]:
         with (self.home / f"{arguments[0]}.out").open("ab") as output:
-            process = subprocess.Popen(
+            return subprocess.Popen(
                 [sys.executable, "-m", "airflow", *arguments],
                 cwd=self.home,
                 env=self._environment,
@@ -158,12 +167,10 @@ class Deployment:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._processes.append(process)
-        return process
 
     def _is_ready(self) -> bool:
-        if any(process.poll() is not None for process in self._processes[1:]):
-            raise AssertionError(f"a part of Airflow has ended by itself, see {self.home}")
+        alive = {process.pid for process in self._processes()}
+        assert all(part.pid in alive for part in self._parts), f"a part has ended by itself, see {self.home}"
         try:
             health = self.request("GET", "monitor/health")
             known = self.request("GET", "dags")["total_entries"]

@@ -1,4 +1,8 @@
-"""Parse DAG files as Airflow does, and print what they hold, as ``python parse_dags.py FILE ...``."""
+"""
+Parse, serialise and restore DAG files as Airflow does, and print what they hold.
+
+``python parse_dags.py FILE ...``
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,17 @@ except ImportError:
     from airflow.models.dagbag import DagBag
 
 
+def describe(dag: Any) -> dict[str, Any]:
+    """Tell what a scheduler knows of a DAG, which it reads from the database."""
+    return {
+        "schedule": getattr(dag.timetable, "_expression", None),
+        "timezone": dag.timezone.name,
+        "catchup": dag.catchup,
+        "max_active_runs": dag.max_active_runs,
+        "tasks": sorted(dag.task_ids),
+    }
+
+
 def main(*paths: str) -> None:
     touched: list[str] = []
 
@@ -27,7 +42,9 @@ def main(*paths: str) -> None:
     for path in paths:
         bag = DagBag(path)
         found["errors"].update(bag.import_errors)
-        found.update({dag_id: serializer.to_dict(dag)["dag"] for dag_id, dag in bag.dags.items()})
+        for dag_id, dag in bag.dags.items():
+            stored = json.loads(json.dumps(serializer.to_dict(dag)))
+            found[dag_id] = describe(serializer.from_dict(stored))
     print(json.dumps(found, default=str))  # noqa: T201
 
 

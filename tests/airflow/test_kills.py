@@ -26,7 +26,7 @@ NIGHTLY = "koodrive_onboard_departments"
 DEPARTMENTS = [f"Department {number:02}" for number in range(1, 31)]
 KILLED = 2
 
-# As an administrator may set it: the example DAG's retries come too late for a test.
+# As an administrator may set it: the example DAG's retries, and its policy's, come too late for a test.
 POLICY = f"""
 from datetime import timedelta
 
@@ -179,6 +179,15 @@ def test_a_night_with_faults_and_two_kills_makes_each_space_once(
     assert len({hit.kind for hit in sandbox.faults.hits}) > 12
 
 
+def decisions(deployment: Deployment, run_id: str) -> list[tuple[Any, ...]]:
+    """Read what the retry policy decided on the tries of a run's only task that were retried."""
+    return deployment.query(
+        "select try_number, retry_reason, retry_delay_override from task_instance_history"
+        " where run_id = ? order by try_number",
+        run_id,
+    )
+
+
 def test_a_retry_takes_the_space_that_its_killed_try_created(
     deployment: Deployment, sandbox: Sandbox
 ) -> None:
@@ -189,13 +198,18 @@ def test_a_retry_takes_the_space_that_its_killed_try_created(
     def hanging() -> list[Try]:
         return [one for one in struck_tries(deployment, sandbox, "hang_after_commit") if one.run_id == run_id]
 
-    kill(wait_for(hanging, 60, "a create whose answer does not come")[0].pid, with_supervisor=False)
+    stuck = wait_for(hanging, 60, "a create whose answer does not come")[0]
+    # What the retry meets, which leaves it to the next one.
+    sandbox.faults.add("list", "wrong_type_json", times=1)
+    kill(stuck.pid, with_supervisor=False)
 
     assert deployment.end_of_run(run_id, 90) == "success", states(deployment, run_id)
     returned = result(deployment, run_id, "create_space")
     assert [space["id"] for space in sandbox.spaces() if space["name"] == "Mine alone"] == [returned["id"]]
     assert returned["created"] is True
-    assert states(deployment, run_id)[0][3] == 2
+    assert states(deployment, run_id)[0][3] == 3
+    # Nobody asks the policy about a process that was killed.
+    assert decisions(deployment, run_id) == [(1, None, None), (2, "KooDriveResponseError, try 2", 0.5)]
 
 
 def test_a_retry_does_not_take_what_somebody_else_created_in_between(
@@ -219,6 +233,7 @@ def test_a_retry_does_not_take_what_somebody_else_created_in_between(
     deployment.pause("create_once", paused=False)
 
     assert deployment.end_of_run(run_id, 90) == "failed"
+    # One more try would have been left; the policy ends it at a space that is there.
     assert states(deployment, run_id) == [("create_space", -1, "failed", 2)]
     assert result(deployment, run_id, "create_space") is None
     assert [space["id"] for space in sandbox.spaces() if space["name"] == "Not mine"] == [other["id"]]
