@@ -5,6 +5,7 @@ LIMIT ?=
 SEED ?=
 PORT ?= 8080
 LINES ?=
+REQUIRE ?=
 
 BIN := .venv/bin
 UV := $(BIN)/uv
@@ -66,8 +67,8 @@ dist: $(READY)  ## build sdist and wheel in dist/, and try the wheel where only 
 	$(BIN)/twine check --strict dist/*
 	$(BIN)/nox --session wheel
 
-matrix: dist  ## all tests with the wheel on each line of Airflow whose Python is here (LINES="2.11 3.3")
-	@exec $(BIN)/python scripts/matrix.py $(LINES)
+matrix: dist  ## all tests with the wheel on each line of Airflow whose Python is here (LINES="2.11 3.3" REQUIRE=3.3)
+	@exec $(BIN)/python scripts/matrix.py $(LINES) $(if $(REQUIRE),--require $(REQUIRE))
 
 clean:  ## remove everything that the targets above have made
 	rm -rf .venv .airflow dist build .coverage .hypothesis .import_linter_cache .mypy_cache .nox .pytest_cache .ruff_cache

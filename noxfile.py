@@ -26,7 +26,10 @@ def install(session: nox.Session, line: str, *packages: str) -> None:
 
 def install_bare(session: nox.Session, line: str) -> str:
     """Install Airflow and the built wheel, nothing else, and try what must work there; return the wheel."""
-    (file,) = Path("dist").glob("*.whl")
+    wheels = list(Path("dist").glob("*.whl"))
+    if len(wheels) != 1:
+        session.error("dist/ holds no wheel, or several: run make dist first")
+    (file,) = wheels
     install(session, line, str(file))
     version = file.name.split("-")[1]
     session.run("python", "tests/wheel/check_bare.py", version, env=airflow_home(session))
@@ -43,7 +46,7 @@ def airflow(session: nox.Session, line: str) -> None:
     """Test the built wheel, not the source tree, on one line of Airflow."""
     file = install_bare(session, line)
     groups = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "test")
-    install(session, line, f"{file}[sandbox]", *groups)
+    install(session, line, f"{file}[sandbox]", *LINES[line].get("with", ()), *groups)
     # As a program, pytest leaves this folder, and the package's source in it, out of the search path.
     options = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", *session.posargs)
     session.run("pytest", *options, env=airflow_home(session))
@@ -58,12 +61,12 @@ def wheel(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
-@nox.parametrize("line", list(LINES))
+@nox.parametrize("line", list(LINES), ids=list(LINES))
 def pin(session: nox.Session, line: str) -> None:
     """Pin the newest versions that go with one line of Airflow."""
     of = LINES[line]
     wanted = Path(session.create_tmp()) / "airflow.in"
-    wanted.write_text(f"apache-airflow=={line}.*\n", encoding="utf-8")
+    wanted.write_text("\n".join([f"apache-airflow=={line}.*", *of.get("with", ()), ""]), encoding="utf-8")
     # For the newest line one version of each package must serve every Python, so that markers can go.
     scope = (
         ("--universal", "--fork-strategy=fewest", "--python-version=3.10", "--group=dev")

@@ -13,30 +13,29 @@ from pathlib import Path
 
 from _trial import PROJECT
 
-_OUTCOMES = ("success", "failed", "skipped")
-
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("lines", nargs="*", help="lines of Airflow, such as 2.11 (default: all)")
-    lines = parser.parse_args().lines
+    parser.add_argument("--require", nargs="+", default=[], metavar="LINE", help="lines that must pass")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.json")
         command = [sys.executable, "-m", "nox", "--report", str(report)]
-        if lines:
-            command += ["--session", *(f"airflow({line})" for line in lines)]
+        if options.lines:
+            command += ["--session", *(f"airflow({line})" for line in options.lines)]
         code = subprocess.call(command, cwd=PROJECT, env=environment())
         sessions = json.loads(report.read_text(encoding="utf-8"))["sessions"] if report.exists() else []
-    for session in sessions:
-        result = "NOT TESTED, its Python is not here" if session["result"] == "skipped" else session["result"]
-        print(f"{session['signatures'][0]:<16} {result}")
-    counts = Counter(session["result"] for session in sessions)
-    print(
-        "lines of Airflow: {} passed, {} failed, {} skipped".format(
-            *(counts[outcome] for outcome in _OUTCOMES)
-        )
-    )
-    return code
+    results = {session["signatures"][0]: session["result"] for session in sessions}
+    for name, result in results.items():
+        print(f"{name:<16} {'NOT TESTED, its Python is not here' if result == 'skipped' else result}")
+    counts = Counter(results.values())
+    passed, skipped = counts["success"], counts["skipped"]
+    print(f"lines of Airflow: {passed} passed, {len(results) - passed - skipped} failed, {skipped} skipped")
+    lacking = [line for line in options.require if results.get(f"airflow({line})") != "success"]
+    if lacking:
+        print(f"required, but not passed: {', '.join(lacking)}")
+    return code or int(not passed or bool(lacking))
 
 
 def environment() -> dict[str, str]:
@@ -44,6 +43,9 @@ def environment() -> dict[str, str]:
     try:
         found = subprocess.run(["pyenv", "versions", "--bare"], capture_output=True, text=True, check=True)
     except FileNotFoundError:
+        return dict(os.environ)
+    except subprocess.CalledProcessError as err:
+        print(f"pyenv fails, so its Pythons may not be found: {err.stderr.strip()}", file=sys.stderr)
         return dict(os.environ)
     return {**os.environ, "PYENV_VERSION": ":".join(found.stdout.split())}
 

@@ -30,11 +30,21 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="KOODRIVE_SANDBOX_APP_ID and KOODRIVE_SANDBOX_APP_SECRET in the environment replace the "
         "credentials that are made at a database's first start.",
     )
+    _add_listening(parser)
+    _add_database(parser)
+    _add_limits_and_faults(parser)
+    return parser
+
+
+def _add_listening(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument(
         "--port", type=int, default=8089, help="port to listen on, 0 for a free one (default: %(default)s)"
     )
     parser.add_argument("--port-file", type=Path, help="file to write the port to, once it listens")
+
+
+def _add_database(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--database",
         type=Path,
@@ -49,6 +59,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--departments", type=Path, help="CSV or TSV file with a column 'name': departments of a new database"
     )
+
+
+def _add_limits_and_faults(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--edition",
         choices=("2025-03", "2024-07"),
@@ -72,7 +85,6 @@ def build_parser() -> argparse.ArgumentParser:
         f"Operations: {', '.join((*OPERATION_NAMES, *ALIASES))}. Kinds: {', '.join(KINDS)}",
     )
     parser.add_argument("--seed", type=int, help="makes the dice of faults repeatable")
-    return parser
 
 
 def is_loopback(host: str) -> bool:

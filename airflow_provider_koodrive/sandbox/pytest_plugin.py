@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def koodrive_sandbox(tmp_path: Path) -> Iterator[Sandbox]:
-    """Run a :class:`~airflow_provider_koodrive.sandbox.server.Sandbox` on a free port, its database new."""
+    """
+    Run a sandbox on a free port, its database new, while the test runs.
+
+    :return: the :class:`~airflow_provider_koodrive.sandbox.server.Sandbox`
+    """
     from airflow_provider_koodrive.sandbox.server import Sandbox
 
     with Sandbox(tmp_path / "koodrive-sandbox.db") as sandbox:
@@ -33,6 +37,10 @@ def koodrive_sandbox(tmp_path: Path) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def koodrive_conn(koodrive_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Put the Airflow connection to ``koodrive_sandbox`` into the environment, and return its id."""
+    """
+    Put the Airflow connection to ``koodrive_sandbox`` into the environment while the test runs.
+
+    :return: the connection's id, ``koodrive_default``
+    """
     monkeypatch.setenv("AIRFLOW_CONN_KOODRIVE_DEFAULT", koodrive_sandbox.connection_json())
     return "koodrive_default"

@@ -97,7 +97,9 @@ class Sandbox:
         """
         Open the database and listen; calls are answered from here on.
 
+        :return: this sandbox
         :raises OSError: the port is taken
+        :raises RuntimeError: it runs already
         """
         if self._running is not None:
             raise RuntimeError("this sandbox runs already")
@@ -202,13 +204,19 @@ class Sandbox:
 
         :param user_id: KooDrive's id of its user, None for the tenant administrator
         :param lifetime: how long it lives without a call, in seconds; each call makes that 20 minutes anew
+        :return: the token, as the ``Authorization`` header takes it
         """
         return self._require_store().add_token(
             user_id or self.admin_user_id, expires_at=clock.now() + lifetime
         )
 
     def spaces(self) -> list[dict[str, Any]]:
-        """Read all group spaces out of the database, with the ids of their members, owner included."""
+        """
+        Read all group spaces out of the database.
+
+        :return: for each its ``id``, ``containerId``, ``name``, ``ownerId``, ``capacity`` in GB, ``iconUrl``,
+            ``createTime``, and ``members``: the ids of its users, owner included
+        """
         store = self._require_store()
         return [
             {
@@ -230,6 +238,7 @@ class Sandbox:
 
         :param user_id: KooDrive's id of the user to sign for, None for the tenant administrator
         :param token: access token to use instead of app authentication
+        :return: JSON that holds the credentials
         """
         connection: dict[str, Any] = {"conn_type": "koodrive", "host": self.url}
         if token is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,10 +18,6 @@ VERSION = tuple(map(int, airflow_package.__version__.split(".")[:2]))
 SECRET = "s3cr3tOfTheProxy"
 
 pytestmark = pytest.mark.xdist_group("test_airflows_form")
-
-# Airflow 3.0 asks WTForms for a hook's form, which it does not bring: its FAB provider does.
-NO_FORM = VERSION == (3, 0) and find_spec("flask_appbuilder") is None
-
 
 EXTRAS = [
     None,
@@ -91,8 +86,8 @@ class TestShown:
         assert form["testable"] is True
 
     def test_labels_and_hidden_fields(self, form) -> None:
-        assert form["labels"] == ({} if NO_FORM else LABELS)
-        assert form["hidden"] == ([] if NO_FORM else ["schema"])
+        assert form["labels"] == LABELS
+        assert form["hidden"] == ["schema"]
 
     def test_extras(self, form) -> None:
         expected = {
@@ -103,7 +98,7 @@ class TestShown:
             name: {key: field[key] for key in ("label", "help", "secret")}
             for name, field in form["extras"].items()
         }
-        assert shown == ({} if NO_FORM else expected)
+        assert shown == expected
 
     def test_only_switches_start_from_a_value(self, form) -> None:
         values = {name: field.get("value") for name, field in form["extras"].items()}

@@ -186,6 +186,12 @@ class TestLife:
             os.waitpid(child, 0)
 
 
+def run(script: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    """Run a script in a directory without the source tree, which would hide what is installed."""
+    command = [sys.executable, "-c", script]
+    return subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
+
+
 class Process:
     """The sandbox as a process of its own."""
 
@@ -195,7 +201,7 @@ class Process:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "airflow_provider_koodrive.sandbox", "--port", "0", "--port-file",
              str(self.port_file), *arguments],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         assert self.process.stdout is not None
         self.lines: list[str] = []
@@ -305,13 +311,13 @@ class TestCommandLine:
         assert printed.out == ""
 
     @pytest.mark.parametrize("package", ["starlette", "uvicorn"])
-    def test_names_the_extra_that_is_missing(self, package: str) -> None:
+    def test_names_the_extra_that_is_missing(self, package: str, tmp_path: Path) -> None:
         script = (
             f"import sys; sys.modules['{package}'] = None\n"
             "from airflow_provider_koodrive.sandbox.__main__ import main\n"
             "sys.exit(main([]))"
         )
-        ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+        ended = run(script, tmp_path)
         assert ended.returncode == 1
         assert 'install "airflow-provider-koodrive[sandbox]"' in ended.stderr
         assert "Traceback" not in ended.stderr
@@ -322,19 +328,21 @@ class TestFixtures:
         assert koodrive_conn == "koodrive_default"
         assert json.loads(os.environ["AIRFLOW_CONN_KOODRIVE_DEFAULT"])["host"] == koodrive_sandbox.url
 
-    def test_plugin_imports_nothing_heavy(self) -> None:
+    def test_plugin_imports_nothing_heavy(self, tmp_path: Path) -> None:
         script = (
             "import sys, pytest; before = set(sys.modules)\n"
             "import airflow_provider_koodrive.sandbox.pytest_plugin\n"
             "print(sorted({name.partition('.')[0] for name in set(sys.modules) - before}))"
         )
-        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+        done = run(script, tmp_path)
+        assert done.returncode == 0, done.stderr
         assert done.stdout.strip() == "['airflow_provider_koodrive']"
 
-    def test_server_needs_no_airflow(self) -> None:
+    def test_server_needs_no_airflow(self, tmp_path: Path) -> None:
         script = (
             "import sys, airflow_provider_koodrive.sandbox.server\n"
             "print([name for name in sys.modules if name == 'airflow' or name.startswith('airflow.')])"
         )
-        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+        done = run(script, tmp_path)
+        assert done.returncode == 0, done.stderr
         assert done.stdout.strip() == "[]"

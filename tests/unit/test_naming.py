@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import unicodedata
+from typing import TYPE_CHECKING
 
 import pytest
 import regex
@@ -13,6 +14,9 @@ from hypothesis import strategies as st
 
 from airflow_provider_koodrive.exceptions import KooDriveValidationError
 from airflow_provider_koodrive.naming import check_group_space_name, group_space_name
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FAMILY = "👨‍👩‍👧‍👦"
 SINGAPORE = "🇸🇬"
@@ -243,6 +247,6 @@ class TestLaws:
         assert len(names) == 20_000
 
 
-def test_importing_costs_no_regex() -> None:
+def test_importing_costs_no_regex(tmp_path: Path) -> None:
     code = "import sys, airflow_provider_koodrive.naming; sys.exit('regex' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)

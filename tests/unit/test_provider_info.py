@@ -34,7 +34,13 @@ def test_the_entry_point_leads_to_it() -> None:
     assert entry.load() is get_provider_info
 
 
-def test_an_installed_wheel_is_what_is_tested() -> None:
+def run(program: str, directory: Path) -> str:
+    """Run a program in a directory without the source tree, which would hide what is installed."""
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, cwd=directory, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_an_installed_wheel_is_what_is_tested(tmp_path: Path) -> None:
     """An editable installation has no such file; beside a wheel, the source tree must not be in the way."""
     installed = Path(
         str(metadata.distribution(DISTRIBUTION).locate_file("airflow_provider_koodrive/__init__.py"))
@@ -43,6 +49,8 @@ def test_an_installed_wheel_is_what_is_tested() -> None:
         assert Path(airflow_provider_koodrive.__file__).resolve() == installed.resolve()
     else:
         assert "site-packages" not in airflow_provider_koodrive.__file__
+    program = "import airflow_provider_koodrive; print(airflow_provider_koodrive.__file__)"
+    assert run(program, tmp_path) == airflow_provider_koodrive.__file__
 
 
 def test_package_name_is_the_distributions(info: dict) -> None:
@@ -88,11 +96,10 @@ def test_both_forms_hide_and_label_the_same(info: dict) -> None:
     assert old == {key.replace("-", "_"): value for key, value in new.items()}
 
 
-def test_discovery_imports_neither_airflow_nor_anything_heavy() -> None:
+def test_discovery_imports_neither_airflow_nor_anything_heavy(tmp_path: Path) -> None:
     program = (
         "import sys; from airflow_provider_koodrive.get_provider_info import get_provider_info;"
         "get_provider_info();"
         "print(*{'airflow', 'requests', 'pydantic', 'tenacity', 'pendulum', 'urllib3'} & {*sys.modules})"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == ""
+    assert run(program, tmp_path) == ""

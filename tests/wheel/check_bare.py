@@ -6,8 +6,10 @@ What must hold where the wheel is all that was added to Airflow.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tempfile
 import warnings
 from importlib import import_module, metadata
 from importlib.util import find_spec
@@ -68,7 +70,10 @@ def check_discovery() -> None:
 
 
 if __name__ == "__main__":
-    check_installed(sys.argv[1])
-    check_imports()
-    check_sandbox()
-    check_discovery()
+    # `python -m` looks into the current folder first, where the source tree may be.
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        check_installed(sys.argv[1])
+        check_imports()
+        check_sandbox()
+        check_discovery()
