@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
+LONGEST_DELAY_SECONDS = 86400
+
 _LONG_ERRORS = (KooDriveConflictError, KooDriveOutcomeUnknownError, KooDriveQuotaError)
 _PASSING_ERRORS = (
     KooDriveConnectionError,
@@ -57,9 +59,13 @@ class KooDriveRetryPolicy(RetryPolicy):
 
     :param delay: seconds before the first retry of what backs off; doubles with each try
     :param longest_delay: seconds that no retry exceeds, also where KooDrive asks for more
+    :raises ValueError: one is negative, or more than a day
     """
 
     def __init__(self, *, delay: float = 30.0, longest_delay: float = 900.0) -> None:
+        for name, seconds in (("delay", delay), ("longest_delay", longest_delay)):
+            if not isinstance(seconds, int | float) or not 0 <= seconds <= LONGEST_DELAY_SECONDS:
+                raise ValueError(f"{name}={seconds!r} is not within 0 to {LONGEST_DELAY_SECONDS} seconds")
         self.delay = delay
         self.longest_delay = longest_delay
 

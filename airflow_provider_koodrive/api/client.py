@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import time
 from collections import deque
 from functools import cached_property
@@ -239,6 +240,7 @@ class KooDriveClient:
                 state.attempt_number,
                 state.outcome.exception() if state.outcome else None,
                 backoff=self._backoff,
+                luck=random.random(),  # noqa: S311 - jitter needs no cryptography
                 longest_retry_after=self._longest_retry_after,
             ),
             stop=tenacity.stop_any(
@@ -311,6 +313,10 @@ class KooDriveClient:
                 answer = read_body(response, self._redact)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as err:
             raise connection_error(err, this.sent, self._redact) from None
+        except BaseException as err:
+            # A task's time-out, a signal: the frames below hold the proxy's password.
+            err.__context__ = None
+            raise err.with_traceback(None) from None
         finally:
             attempt.reset(token)
         skew = clock_skew_seconds(response.headers)

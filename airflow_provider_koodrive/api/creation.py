@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pendulum
 
+from airflow_provider_koodrive.api.intent import Intent, Whose, created_at, moment, read_intent
 from airflow_provider_koodrive.api.members import add_missing
 from airflow_provider_koodrive.api.records import parse_create_answer
 from airflow_provider_koodrive.api.request import new_trace_id
@@ -21,13 +22,17 @@ from airflow_provider_koodrive.api.retry import Verdict, judge
 from airflow_provider_koodrive.exceptions import (
     KooDriveConflictError,
     KooDriveError,
+    KooDriveMembersError,
     KooDriveOutcomeUnknownError,
+    KooDriveResponseError,
 )
+from airflow_provider_koodrive.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow_provider_koodrive.api.group_spaces import GroupSpaces
+    from airflow_provider_koodrive.api.intent import CreateJournal
     from airflow_provider_koodrive.api.members import Member
     from airflow_provider_koodrive.api.records import CreateAnswer
 
@@ -38,46 +43,13 @@ CREATE_PATH = "/koodrive/ose/v1/space/group"
 # KooDrive's times and its Date header are compared, one of which has whole seconds only.
 CLOCK_TOLERANCE_SECONDS = 2
 
+# How long KooDrive takes for a create at most, where a worker died and nobody saw the answer.
+CREATE_SECONDS = 10
+
+# A create that was given up may still arrive so much later.
+LATE_SECONDS = 60
+
 LONGEST_ATTEMPT_SECONDS = 24 * 60 * 60
-
-
-@dataclass(frozen=True)
-class Intent:
-    """
-    What an earlier try of the same task was about to do, or did.
-
-    :param name: name of the space
-    :param sent_at: when the create first went out, ISO 8601, by KooDrive's clock
-    :param settled_by: when KooDrive has carried out the create or never will, ISO 8601, by KooDrive's clock
-    :param trace_id: ``X-Traceid`` of the create
-    :param space_id: id of the space, once it is known
-    """
-
-    name: str
-    sent_at: str
-    settled_by: str
-    trace_id: str
-    space_id: str | None = None
-
-    def made(self, space: Mapping[str, Any]) -> bool:
-        """Whether that try created this space of its name, as far as ids and times can tell."""
-        if self.space_id is not None:
-            return self.space_id == str(space["id"])
-        created = _created_at(space)
-        return created is not None and _moment(self.sent_at) <= created <= _moment(self.settled_by)
-
-
-class CreateJournal(Protocol):
-    """Remembers across processes what was sent, as plain JSON; the operator keeps it in Airflow."""
-
-    def read(self) -> dict[str, Any] | None:
-        """Return what an earlier try noted last, None where there is nothing."""
-
-    def note(self, intent: dict[str, Any]) -> None:
-        """Note what is about to be sent, or what came of it; see :class:`Intent`."""
-
-    def forget(self) -> None:
-        """Forget what was noted: KooDrive refused it, so nothing is open."""
 
 
 @dataclass(frozen=True)
@@ -114,15 +86,16 @@ class Creation:
         self._journal = journal
         self._deadline = spaces.client.deadline()
         self._trace_id = new_trace_id()
-        self._earlier = _read(journal, self._name)
+        self._earlier = read_intent(journal, self._name)
         self._intent: Intent | None = None
         self._first_sent: pendulum.DateTime | None = None
         self._unknown = False
+        self._blind = False
         self._refusal: KooDriveError | None = None
 
     def run(self) -> dict[str, Any]:
         """Return the space, see :meth:`GroupSpaces.create`."""
-        space: Mapping[str, Any] | None = self._find()
+        space = self._first_look()
         if space is None:
             sent = self._send()
             if isinstance(sent, _Created):
@@ -132,33 +105,56 @@ class Creation:
             space = sent
         return self._take(space)
 
+    def _first_look(self) -> Mapping[str, Any] | None:
+        try:
+            space = self._find()
+        except KooDriveError as err:
+            if self._earlier is not None and self._earlier.space_id is None:
+                raise self._nothing_tells() from err
+            raise
+        now, _ = self._client.by_server(pendulum.now("UTC"))
+        if space is None and self._earlier is not None and now > moment(self._earlier.settled_by):
+            self._earlier = None
+        return space
+
     def _take(self, space: Mapping[str, Any]) -> dict[str, Any]:
-        # A list that lags may show an older space only now, which another run has made.
-        ours = self._unknown and not self._is_older(space)
-        created = ours or (self._earlier is not None and self._earlier.made(space))
-        if created:
+        whose = self._whose(space)
+        if whose is Whose.OURS:
             self._note(space["id"])
-        else:
+        elif whose is Whose.ANOTHERS or self._reuse:
             self._take_back()
-        if not created and not self._reuse:
+        else:
+            self._note_end()
+            raise self._outcome_unknown(
+                f"nothing tells whether the calling user's group space {self._name!r}, id {space['id']}, "
+                f"created at {one_line(str(space.get('createTime')))}, comes from this create, {self._sent}, "
+                "or from another: look in KooDrive, and take it with if_exists='reuse' if it is the right one"
+            )
+        if whose is Whose.ANOTHERS and not self._reuse:
             raise KooDriveConflictError(
                 f"the calling user already owns a group space {self._name!r}, id {space['id']}",
                 trace_id=self._trace_id,
             ) from self._refusal
-        return self._result(space, created, self._complete(space))
+        return self._result(space, whose is Whose.OURS, self._complete(space))
+
+    def _whose(self, space: Mapping[str, Any]) -> Whose:
+        if self._unknown and not (self._blind and self._is_older(space)):
+            return Whose.OURS
+        if self._earlier is not None:
+            return self._earlier.whose(space)
+        return Whose.UNCLEAR if self._unknown else Whose.ANOTHERS
 
     def _send(self) -> _Created | Mapping[str, Any]:
         what = f"POST {CREATE_PATH} of {self._name!r}"
         try:
             return self._client.repeating(what, self._again, self._deadline, self._trace_id)(self._attempt)
         except KooDriveError as err:
-            if self._unknown or (self._earlier is not None and err is self._refusal):
-                self._note(over=True)
-                raise self._outcome_unknown(
-                    "nothing tells whether KooDrive created the group space {name}, first sent {sent_at}: "
-                    "look for it among the calling user's own in KooDrive before it is created again"
-                ) from err
-            self._take_back()
+            if self._unknown:
+                self._note_end()
+            else:
+                self._take_back()
+            if self._unknown or self._earlier is not None:
+                raise self._nothing_tells() from err
             raise
 
     def _attempt(self) -> _Created | Mapping[str, Any]:
@@ -185,7 +181,7 @@ class Creation:
             verdict = judge("POST", err)
             if verdict is Verdict.UNKNOWN:
                 self._unknown = True
-            elif verdict is Verdict.REPEAT or not _may_mean_exists(err):
+            elif verdict is Verdict.REPEAT or not (self._unknown or _may_mean_exists(err)):
                 raise
             elif self._should_be_there(err):
                 self._refusal = err
@@ -202,14 +198,19 @@ class Creation:
     def _again(self, error: KooDriveError) -> bool:
         return error is self._refusal or judge("POST", error) is not Verdict.RAISE
 
-    def _find(self, new_id: str | None = None) -> dict[str, Any] | None:
-        return self._spaces.find(
-            self._name,
-            new_id=new_id,
-            certain=self._unknown or self._earlier is not None,
-            deadline=self._deadline,
-            trace_id=self._trace_id,
+    def _find(self, new_id: str | None = None) -> Mapping[str, Any] | None:
+        space, complete = self._spaces.look(
+            self._name, new_id=new_id, deadline=self._deadline, trace_id=self._trace_id
         )
+        if space is None and not complete:
+            if self._unknown or self._earlier is not None:
+                raise KooDriveResponseError(
+                    "KooDrive's lists lack group spaces that they count, so nothing tells whether the "
+                    f"calling user owns {self._name!r}",
+                    trace_id=self._trace_id,
+                )
+            self._blind = True
+        return space
 
     def _listed(self, new_id: str | None) -> Mapping[str, Any]:
         """Look the new space up: documents differ on whether the answer's id is the group's."""
@@ -218,8 +219,8 @@ class Creation:
             space = self._find(new_id)
             if space is None:
                 raise self._outcome_unknown(
-                    "KooDrive created the group space {name}, sent {sent_at}, but its lists do not show it "
-                    "yet: look for it among the calling user's own in KooDrive"
+                    f"KooDrive created the group space {self._name!r}, {self._sent}, but its lists do not "
+                    "show it yet: look for it among the calling user's own in KooDrive"
                 )
             return space
 
@@ -231,7 +232,13 @@ class Creation:
             return self._client.repeating(what, again, self._deadline, self._trace_id)(look)
         except KooDriveError as err:
             if new_id is None or not new_id.isdecimal():
-                raise
+                self._note_end()
+                if isinstance(err, KooDriveOutcomeUnknownError):
+                    raise
+                raise self._outcome_unknown(
+                    f"KooDrive created the group space {self._name!r}, {self._sent}, but its lists cannot be "
+                    "asked for its id: look for it among the calling user's own in KooDrive"
+                ) from err
             log.warning(
                 "Group space %r is created, but its containerId cannot be looked up: %s", self._name, err
             )
@@ -247,14 +254,27 @@ class Creation:
                 wanted,
                 self._trace_id,
             )
-        return add_missing(
-            self._client,
-            str(space["id"]),
-            self._members,
-            api_edition=self._spaces.api_edition,
-            deadline=self._deadline,
-            trace_id=self._trace_id,
-        )
+        try:
+            return add_missing(
+                self._client,
+                str(space["id"]),
+                self._members,
+                api_edition=self._spaces.api_edition,
+                deadline=self._deadline,
+                trace_id=self._trace_id,
+            )
+        except KooDriveError as err:
+            raise KooDriveMembersError(
+                f"the group space {self._name!r}, id {space['id']}, exists, but nothing tells whether it has "
+                f"all of its {len(self._members)} members: {err.args[0]}; another try adds what it lacks",
+                failed=[member.user_id for member in self._members],
+                http_status=err.http_status,
+                code=err.code,
+                msg=err.msg,
+                trace_id=err.trace_id,
+                method=err.method,
+                path=err.path,
+            ) from err
 
     def _result(self, space: Mapping[str, Any], created: bool, failed: list[str]) -> dict[str, Any]:
         if failed:
@@ -274,42 +294,68 @@ class Creation:
             "failedList": failed,
         }
 
+    def _nothing_tells(self) -> KooDriveOutcomeUnknownError:
+        return self._outcome_unknown(
+            f"nothing tells whether KooDrive created the group space {self._name!r}, {self._sent}: look for "
+            "it among the calling user's own in KooDrive before it is created again"
+        )
+
+    @property
+    def _sent(self) -> str:
+        intent = self._intent or self._earlier
+        return f"first sent {intent.sent_at}" if intent else "sent just now"
+
     def _outcome_unknown(self, message: str) -> KooDriveOutcomeUnknownError:
-        sent_at = self._intent.sent_at if self._intent else "by an earlier try"
         return KooDriveOutcomeUnknownError(
-            message.format(name=repr(self._name), sent_at=sent_at),
-            name=self._name,
-            trace_id=self._trace_id,
-            method="POST",
-            path=CREATE_PATH,
+            message, name=self._name, trace_id=self._trace_id, method="POST", path=CREATE_PATH
         )
 
     def _note(self, space_id: str | None = None, *, over: bool = False) -> None:
         """
         Note what is about to be sent, or what came of it; an earlier try's create may still arrive.
 
-        :param over: whether this try has ended, so that its create will not arrive any more
+        :param over: whether this try has seen how it ended
         """
         now = pendulum.now("UTC")
         self._first_sent = self._first_sent or now
-        longest = min(self._client.longest_attempt, self._deadline.left(), LONGEST_ATTEMPT_SECONDS)
-        last = self._client.by_server(now)[1].add(seconds=CLOCK_TOLERANCE_SECONDS + (0 if over else longest))
+        longest = (
+            0 if over else min(self._client.longest_attempt, self._deadline.left(), LONGEST_ATTEMPT_SECONDS)
+        )
+        now_there = self._client.by_server(now)[1].add(seconds=CLOCK_TOLERANCE_SECONDS)
+        ours_until = now_there.add(seconds=min(longest, CREATE_SECONDS))
+        settled_by = now_there.add(seconds=longest + LATE_SECONDS)
         if self._earlier is not None:
-            last = max(last, _moment(self._earlier.settled_by))
-        first = self._sent_at().isoformat()
-        self._intent = Intent(self._name, first, last.isoformat(), self._trace_id, space_id)
+            ours_until = max(ours_until, moment(self._earlier.ours_until))
+            settled_by = max(settled_by, moment(self._earlier.settled_by))
+        self._intent = Intent(
+            self._name,
+            sent_at=self._sent_at().isoformat(),
+            ours_until=ours_until.isoformat(),
+            settled_by=settled_by.isoformat(),
+            trace_id=self._trace_id,
+            space_id=space_id,
+        )
         if self._journal:
             self._journal.note(asdict(self._intent))
+
+    def _note_end(self) -> None:
+        """Note that this try is over, so that what appears later is not taken for its own."""
+        if self._intent is None:
+            return
+        try:
+            self._note(over=True)
+        except Exception:  # whatever the journal's store raises: the error at hand matters more
+            log.warning("The end of the create of %r cannot be noted", self._name, exc_info=True)
 
     def _sent_at(self) -> pendulum.DateTime:
         """Return when the create that is open first went out, at the earliest, by KooDrive's clock."""
         if self._earlier is not None and self._earlier.space_id is None:
-            return _moment(self._earlier.sent_at)
+            return moment(self._earlier.sent_at)
         first_sent = self._first_sent or pendulum.now("UTC")
         return self._client.by_server(first_sent)[0].subtract(seconds=CLOCK_TOLERANCE_SECONDS)
 
     def _is_older(self, space: Mapping[str, Any]) -> bool:
-        created = _created_at(space)
+        created = created_at(space)
         return created is not None and created < self._sent_at()
 
     def _take_back(self) -> None:
@@ -319,33 +365,6 @@ class Creation:
                 self._journal.note(asdict(self._earlier))
             else:
                 self._journal.forget()
-
-
-def _read(journal: CreateJournal | None, name: str) -> Intent | None:
-    noted = journal.read() if journal else None
-    try:
-        intent = Intent(**noted) if noted else None
-        if intent is None or intent.name != name:
-            return None
-        _moment(intent.sent_at), _moment(intent.settled_by)
-    except (TypeError, ValueError, OverflowError):
-        # Noted by another version of this provider, or by somebody else.
-        return None
-    return intent
-
-
-def _created_at(space: Mapping[str, Any]) -> pendulum.DateTime | None:
-    try:
-        return _moment(space.get("createTime"))
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-def _moment(text: Any) -> pendulum.DateTime:
-    moment = pendulum.parse(text)
-    if not isinstance(moment, pendulum.DateTime):
-        raise ValueError(f"{text!r} is not a point in time")
-    return moment
 
 
 def _may_mean_exists(error: KooDriveError) -> bool:

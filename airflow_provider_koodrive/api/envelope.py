@@ -10,7 +10,7 @@ import json
 import math
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from airflow_provider_koodrive.exceptions import (
     KooDriveAuthenticationError,
@@ -29,6 +29,7 @@ from airflow_provider_koodrive.text import SHOWN_CHARACTERS, one_line
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+CONFLICT = 409
 TOO_MANY_REQUESTS = 429
 
 # Each of them may cost an object of Python's, and some kilobytes of gzip hold millions.
@@ -56,7 +57,7 @@ _BY_CODE: dict[str, type[KooDriveError]] = {
 _BY_STATUS: dict[int, type[KooDriveError]] = {
     401: KooDriveAuthenticationError,
     403: KooDrivePermissionError,
-    409: KooDriveConflictError,
+    CONFLICT: KooDriveConflictError,
     TOO_MANY_REQUESTS: KooDriveThrottledError,
 }
 _MEANING: dict[type[KooDriveError], str] = {
@@ -115,9 +116,9 @@ def open_envelope(
         raise _not_an_envelope(status, headers, body, str(err), redact) from None
     code = envelope.get("code")
     if code is None and status < 300 and any(field in envelope for field in expects):
-        return envelope
+        return _without_secrets(envelope, redact)
     if str(code).strip() == "0" and status < 300:
-        return envelope
+        return _without_secrets(envelope, redact)
     raise _refusal(status, headers, envelope, redact)
 
 
@@ -182,6 +183,21 @@ def _is_deeper(value: object, levels: int) -> bool:
     return bool(level)
 
 
+def _without_secrets(envelope: dict[str, Any], redact: Callable[[str], str]) -> dict[str, Any]:
+    """Take out what a server says back of our secrets, since answers go on into logs and XCom."""
+    # Once for the whole is cheap, and nearly always enough.
+    whole = json.dumps(envelope, ensure_ascii=False)
+    return envelope if redact(whole) == whole else cast("dict[str, Any]", _redacted(envelope, redact))
+
+
+def _redacted(value: object, redact: Callable[[str], str]) -> object:
+    if isinstance(value, dict):
+        return {redact(key): _redacted(inner, redact) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_redacted(inner, redact) for inner in value]
+    return redact(value) if isinstance(value, str) else value
+
+
 def _not_an_envelope(
     status: int, headers: Mapping[str, str], body: bytes, why: str, redact: Callable[[str], str]
 ) -> KooDriveError:
@@ -204,6 +220,8 @@ def _refusal(
     key = str(code).strip()
     # A gateway's refusal for load, whatever code it was given: nothing was carried out.
     by_code = None if status == TOO_MANY_REQUESTS else _BY_CODE.get(key)
+    if status == CONFLICT and by_code is KooDriveValidationError:
+        by_code = None  # the status says which value is wrong
     kind = by_code or _kind_by_status(status)
     if kind is KooDriveError and (code is None or key == "0"):
         kind = KooDriveResponseError

@@ -11,7 +11,7 @@ import logging
 import re
 import unicodedata
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import quote
 
 from airflow_provider_koodrive.api.members import LEGACY_EDITION, members_to_be
@@ -22,7 +22,6 @@ from airflow_provider_koodrive.api.retry import Verdict, judge
 from airflow_provider_koodrive.exceptions import (
     KooDriveError,
     KooDrivePermissionError,
-    KooDriveResponseError,
     KooDriveValidationError,
 )
 from airflow_provider_koodrive.naming import check_group_space_name
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from airflow_provider_koodrive.api.client import Deadline, KooDriveClient
-    from airflow_provider_koodrive.api.creation import CreateJournal
+    from airflow_provider_koodrive.api.intent import CreateJournal
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +46,23 @@ _RECORDS = {"groupList": "groups", "teamList": "teams"}
 
 _ID = re.compile(r"[A-Za-z0-9_-]+")
 _WHOLE_NUMBER = re.compile(r"\s*[0-9]{1,18}\s*")
+
+
+class Look(NamedTuple):
+    """
+    What a look at the lists showed.
+
+    :param space: the space, None where they do not show it
+    :param complete: whether the lists had as many records as they count
+    """
+
+    space: dict[str, Any] | None
+    complete: bool
+
+    @property
+    def settles(self) -> bool:
+        """Whether it tells for certain that the space is there, or is not."""
+        return self.space is not None or self.complete
 
 
 class GroupSpaces:
@@ -100,42 +116,40 @@ class GroupSpaces:
         pages = self._pages("groupList", {"keyWord": keyword}, page_size, None)
         return (space for _, new in pages for space in new)
 
-    def find(
-        self,
-        name: str,
-        *,
-        new_id: str | None = None,
-        certain: bool = False,
-        deadline: Deadline | None = None,
-        trace_id: str | None = None,
-    ) -> dict[str, Any] | None:
+    def find(self, name: str) -> dict[str, Any] | None:
         """
         Return the calling user's own space of exactly this name, or None.
 
         Names are unique per creator only, so another user's space of this name is not it.
 
+        :raises KooDriveError: of the kind that fits
+        """
+        return self.look(name).space
+
+    def look(
+        self,
+        name: str,
+        *,
+        new_id: str | None = None,
+        deadline: Deadline | None = None,
+        trace_id: str | None = None,
+    ) -> Look:
+        """
+        Look for the calling user's own space of exactly this name.
+
         :param new_id: id of the space where KooDrive has just told it, whether the group's or the space's
-        :param certain: whether None must be certain: lists with fewer records than they count then raise
         :param deadline: when to give up, with all pages; None starts the client's own
         :param trace_id: ``X-Traceid`` to send; None for a new one
         :raises KooDriveError: of the kind that fits
         """
         deadline = deadline or self.client.deadline()
         # KooDrive may count what the keyword leaves out (inferred), so the list without it decides.
-        for keyword in (name, None):
-            space, complete = self._look(name, keyword, new_id, deadline, trace_id)
-            if space is not None or complete or not certain:
-                return space
-        raise KooDriveResponseError(
-            "KooDrive's lists lack group spaces that they count, so nothing tells whether the calling user "
-            f"owns {name!r}",
-            trace_id=trace_id,
-        )
+        look = self._look(name, name, new_id, deadline, trace_id)
+        return look if look.settles else self._look(name, None, new_id, deadline, trace_id)
 
     def _look(
         self, name: str, keyword: str | None, new_id: str | None, deadline: Deadline, trace_id: str | None
-    ) -> tuple[dict[str, Any] | None, bool]:
-        """Return the space, and whether the lists had all the records that they count."""
+    ) -> Look:
         query = {"keyWord": keyword}
         try:
             own, complete = self._search("teamList", {**query, "teamType": OWNED}, deadline, trace_id)
@@ -148,20 +162,20 @@ class GroupSpaces:
             # A user may be refused the list of what is the user's own (inferred way out).
             listed, complete = self._search("groupList", query, deadline, trace_id)
             named = (space for space in listed if same_name(space["name"], name))
-            return next((space for space in named if space.get("ownerId") in caller), None), complete
+            return Look(next((space for space in named if space.get("ownerId") in caller), None), complete)
         for space in own:
             if new_id is not None and new_id in (space["id"], space.get("containerId")):
-                return space, complete
+                return Look(space, complete)
             if same_name(space["name"], name) and self._is_own(space, deadline, trace_id):
-                return space, complete
+                return Look(space, complete)
         nameless = {space["id"] for space in own if space["name"] is None}
         if not nameless:
-            return None, complete
+            return Look(None, complete)
         # One generation's table of this list has no names (inferred way out).
         listed, all_listed = self._search("groupList", query, deadline, trace_id)
         found = [space for space in listed if same_name(space["name"], name) and space["id"] in nameless]
         mine = next((space for space in found if self._is_own(space, deadline, trace_id)), None)
-        return mine, complete and all_listed
+        return Look(mine, complete and all_listed)
 
     def create(
         self,

@@ -164,8 +164,12 @@ def _add(
         # The space is there: its members are reported, rather than lost with an error about them.
         log.warning("KooDrive does not tell the members, so that %s are not added: %s", len(wanted), err)
         return [member.user_id for member in wanted]
-    if not missing:
-        return []
+    return _add_batch(client, path, missing, api_edition, what) if missing else []
+
+
+def _add_batch(
+    client: KooDriveClient, path: str, missing: Sequence[Member], api_edition: str, what: Mapping[str, Any]
+) -> list[str]:
     body = _batch_body(missing, api_edition)
     try:
         answer: BatchAnswer = client.send(
@@ -175,7 +179,12 @@ def _add(
         if judge("POST", err) is not Verdict.RAISE or isinstance(err, KooDriveAuthenticationError):
             raise
         log.warning("KooDrive adds none of %s members: %s", len(missing), err)
-        return [member.user_id for member in missing]
+        half = len(missing) // 2
+        if half == 0 or isinstance(err, KooDrivePermissionError):
+            return [member.user_id for member in missing]
+        # One whom KooDrive does not know may have all refused.
+        parts = (missing[:half], missing[half:])
+        return [failed for part in parts for failed in _add_batch(client, path, part, api_edition, what)]
     if answer["failedList"] or answer["status"] == 0:
         return answer["failedList"]
     # KooDrive does not say whether all were added, or which were not.

@@ -24,12 +24,12 @@ def new_trace_id() -> str:
 
 def checked_method(method: str) -> str:
     """
-    Return an HTTP method.
+    Return an HTTP method in capitals.
 
     :raises KooDriveValidationError: it is no word
     """
     if isinstance(method, str) and method.isascii() and method.isalpha():
-        return method
+        return method.upper()
     raise KooDriveValidationError(f"{shown(method)} is not an HTTP method: pass one like 'GET'")
 
 

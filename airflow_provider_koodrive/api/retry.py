@@ -7,7 +7,6 @@ read's failure means; see "Creating exactly once" in the README.
 
 from __future__ import annotations
 
-import random
 from enum import Enum
 
 from airflow_provider_koodrive.exceptions import (
@@ -45,15 +44,17 @@ def judge(method: str, error: KooDriveError) -> Verdict:
     :param method: HTTP method of the call
     :param error: what happened
     """
-    if isinstance(error, KooDriveThrottledError):
+    # Whatever code a 5xx brings: something broke, and before or after what, nobody knows.
+    broke = (error.http_status or 0) >= 500
+    if isinstance(error, KooDriveThrottledError) and not broke:
         return Verdict.REPEAT
     if isinstance(error, KooDriveConnectionError) and not error.sent:
         return Verdict.REPEAT
     if method.upper() in SAFE_METHODS:
-        repeatable = isinstance(error, KooDriveConnectionError | KooDriveServerError)
+        repeatable = broke or isinstance(error, KooDriveConnectionError | KooDriveServerError)
         return Verdict.REPEAT if repeatable else Verdict.RAISE
     unsettled = isinstance(error, KooDriveConnectionError | KooDriveServerError | KooDriveResponseError)
-    return Verdict.UNKNOWN if unsettled else Verdict.RAISE
+    return Verdict.UNKNOWN if broke or unsettled else Verdict.RAISE
 
 
 def wait_seconds(
@@ -61,6 +62,7 @@ def wait_seconds(
     error: BaseException | None,
     *,
     backoff: float,
+    luck: float,
     longest_retry_after: float = LONGEST_RETRY_AFTER_SECONDS,
 ) -> float:
     """
@@ -71,10 +73,10 @@ def wait_seconds(
     :param attempt: number of the attempt that failed, from 1
     :param error: what happened
     :param backoff: upper bound of the first wait, in seconds; doubles with each attempt
+    :param luck: the jitter, from 0 for no backoff at all to 1 for all of it
     :param longest_retry_after: the cap, in seconds
     """
     asked = getattr(error, "retry_after", None)
     if asked is not None and asked > 0:
         return float(min(asked, longest_retry_after, LONGEST_WAIT_SECONDS))
-    longest = min(LONGEST_BACKOFF_SECONDS, backoff * 2.0 ** min(attempt - 1, 16))
-    return random.uniform(0, longest)  # noqa: S311 - jitter needs no cryptography
+    return luck * min(LONGEST_BACKOFF_SECONDS, backoff * 2.0 ** min(attempt - 1, 16))

@@ -78,8 +78,11 @@ class CreateGroupSpaceOperator(_KooDriveOperator):
     - ``"fail"`` and ``"skip"`` on Airflow 3.3 and later: the task notes in its task state store what it is
       about to send. A retry takes a space that its own earlier try created, known by its id or, where no
       answer told it, by its creation time: between sending and the end of that try or, where the worker
-      died, the end of its time-outs. Any other space of that name fails or skips the task. What the same
-      user creates by another run under the same name within just those seconds cannot be told apart.
+      died, ten seconds after sending. Only what another run of the same user creates under the same name
+      within just those seconds cannot be told apart. A space that came so soon after them that a create may
+      have arrived late, or whose creation time cannot be read, raises ``KooDriveOutcomeUnknownError``; a later
+      one fails or skips the task. Airflow keeps the note for 30 days unless told otherwise
+      (``[state_store]``).
     - ``"fail"`` and ``"skip"`` below Airflow 3.3: a retry cannot know its own space. Where an earlier try
       died after KooDrive created it, the retry fails or skips, and nothing is created twice.
 

@@ -18,5 +18,5 @@ with DAG("create_once", schedule=None, params={"name": Param("", type="string")}
         retries=2,
         # For a worker that died; the policy decides on errors.
         retry_delay=timedelta(seconds=1),
-        retry_policy=KooDriveRetryPolicy(delay=0.25),
+        retry_policy=KooDriveRetryPolicy(delay=0.25, longest_delay=0.5),
     )

@@ -209,7 +209,7 @@ def test_a_retry_takes_the_space_that_its_killed_try_created(
     assert returned["created"] is True
     assert states(deployment, run_id)[0][3] == 3
     # Nobody asks the policy about a process that was killed.
-    assert decisions(deployment, run_id) == [(1, None, None), (2, "KooDriveResponseError, try 2", 0.5)]
+    assert decisions(deployment, run_id) == [(1, None, None), (2, "KooDriveOutcomeUnknownError, try 2", 0.5)]
 
 
 def test_a_retry_does_not_take_what_somebody_else_created_in_between(
@@ -226,14 +226,18 @@ def test_a_retry_does_not_take_what_somebody_else_created_in_between(
     # The retry waits until it is unpaused, by when somebody else has created the space.
     deployment.pause("create_once", paused=True)
     kill(stuck.pid, with_supervisor=False)
-    settled = datetime.fromisoformat(stuck.noted["settled_by"])
-    wait_for(lambda: datetime.now(timezone.utc) > settled, 60, "the moment from which it is too late")
+    until = datetime.fromisoformat(stuck.noted["ours_until"])
+    wait_for(lambda: datetime.now(timezone.utc) > until, 60, "the moment from which it is too late")
     auth = AppAuth(sandbox.app_id, sandbox.app_secret, sandbox.admin_user_id)
     other = GroupSpaces(KooDriveClient(sandbox.url, auth)).create("Not mine")
     deployment.pause("create_once", paused=False)
 
     assert deployment.end_of_run(run_id, 90) == "failed"
-    # One more try would have been left; the policy ends it at a space that is there.
-    assert states(deployment, run_id) == [("create_space", -1, "failed", 2)]
+    assert states(deployment, run_id) == [("create_space", -1, "failed", 3)]
+    # Too late for the killed try's create, but not so late that it surely is another's.
+    assert decisions(deployment, run_id) == [
+        (1, None, None),
+        (2, "KooDriveOutcomeUnknownError, try 2", 0.5),
+    ]
     assert result(deployment, run_id, "create_space") is None
     assert [space["id"] for space in sandbox.spaces() if space["name"] == "Not mine"] == [other["id"]]

@@ -77,6 +77,13 @@ def policy() -> Any:
     return module.KooDriveRetryPolicy(delay=10, longest_delay=LONGEST)
 
 
+@pytest.mark.parametrize("argument", [{"delay": -1}, {"longest_delay": 1e9}, {"delay": "30"}], ids=str)
+def test_wrong_arguments(argument: dict[str, Any]) -> None:
+    module = importlib.import_module(MODULE)
+    with pytest.raises(ValueError, match="is not within 0 to 86400 seconds"):
+        module.KooDriveRetryPolicy(**argument)
+
+
 def decided(policy: Any, error: BaseException, try_number: int = 1) -> str | float | None:
     """What the policy decides: the seconds of a retry, else the action."""
     decision = policy.evaluate(error, try_number, 5)

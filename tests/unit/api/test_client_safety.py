@@ -185,7 +185,7 @@ class TestRefusedBeforeSending:
     def test_any_text(self, method, path, tail):
         """A path, a method: refused, or the very thing, below /koodrive/ however often it is decoded."""
         with contextlib.suppress(KooDriveValidationError):
-            assert checked_method(method) == method
+            assert checked_method(method) == method.upper()
         seen = f"/koodrive/{path}{tail}"
         with contextlib.suppress(KooDriveValidationError):
             assert checked_path(seen) == seen
@@ -252,6 +252,23 @@ class TestNothingLeaks:
         for text in [*told, *caplog.messages]:
             assert secret[:16] not in text
             assert not any(signature in text for signature in signatures)
+
+    @pytest.mark.parametrize("escape", [False, True])
+    @pytest.mark.parametrize("make", [token_client, app_client])
+    def test_secrets_that_come_back_with_success(self, make, escape, caplog):
+        """What is answered goes on into XCom."""
+
+        def answer(exchange):
+            said = exchange.request.header("Authorization")
+            body = {"code": 0, said: 1, "groups": [{"id": 7, "name": said, "more": [{"deep": f"é {said}"}]}]}
+            exchange.send(reply(json.dumps(body, ensure_ascii=escape).encode(), headers=[JSON]))
+
+        with RawServer(answer) as server:
+            told = json.dumps(make(server.url).call("GET", PATH), ensure_ascii=False)
+        assert told.count("***") == 3
+        assert '"deep": "é ' in told
+        assert TOKEN not in told
+        assert server.requests[0].header("Authorization")[-64:] not in told
 
     @pytest.mark.parametrize("status", [200, 401])
     @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from airflow_provider_koodrive.exceptions import (
     KooDriveConflictError,
     KooDriveError,
     KooDriveOutcomeUnknownError,
+    KooDriveQuotaError,
 )
 from airflow_provider_koodrive.sandbox.server import Sandbox
 
@@ -71,7 +72,8 @@ def intent(**changes):
     noted = {
         "name": "Finance",
         "sent_at": seconds_from_now(-5),
-        "settled_by": seconds_from_now(5),
+        "ours_until": seconds_from_now(5),
+        "settled_by": seconds_from_now(60),
         "trace_id": "0" * 58,
         "space_id": None,
     }
@@ -92,8 +94,9 @@ class TestListsThatLackRecords:
 
     def test_nothing_is_sent_where_an_earlier_try_is_open(self, sandbox):
         hide = own_spaces(lambda told, _request: told.update(teams=[], total=3))
-        with relay(sandbox, rewrite=hide) as server, pytest.raises(KooDriveError, match="owns 'Finance'"):
+        with relay(sandbox, rewrite=hide) as server, pytest.raises(KooDriveOutcomeUnknownError) as caught:
             through(server, sandbox).create("Finance", journal=Journal(intent()))
+        assert "lack group spaces" in str(caught.value.__cause__)
         assert creates(sandbox) == 0
 
     def test_a_first_create_is_sent(self, sandbox):
@@ -117,13 +120,13 @@ class TestListsThatLackRecords:
 class TestAnOlderSpaceThatListsShowLate:
     @pytest.fixture
     def late(self, sandbox):
-        """Another run's space, which no list shows before the create has failed."""
+        """Another run's space, which the lists count but do not show before the create has failed."""
         GroupSpaces(sandbox_client(sandbox)).create("Finance")
         sandbox.faults.add("create", "error_500_before")
 
         def change(told, _request):
             if creates(sandbox) < 2:
-                told.update(teams=[], total=0)
+                told.update(teams=[], total=1)
             for team in told["teams"]:
                 team["createTime"] = "2020-05-10T01:46:22.000Z"
 
@@ -132,12 +135,40 @@ class TestAnOlderSpaceThatListsShowLate:
 
     def test_fail(self, late):
         journal = Journal()
-        with pytest.raises(KooDriveConflictError, match="already owns"):
-            late.create("Finance", journal=journal)
-        assert journal.noted is None
+        for _ in range(2):
+            with pytest.raises(KooDriveOutcomeUnknownError, match="created at 2020-05-10T01:46:22"):
+                late.create("Finance", journal=journal)
+            assert journal.noted["space_id"] is None
 
     def test_reuse(self, late):
         assert late.create("Finance", if_exists="reuse")["created"] is False
+
+
+class TestACreationTimeThatMakesNoSense:
+    """Within one call a space that was not there, and is there after the create, is ours."""
+
+    @pytest.mark.parametrize(
+        "created",
+        [
+            None,
+            "2024-05-10T01:46:22.000Z",
+            seconds_from_now(-8 * 3600),
+            seconds_from_now(8 * 3600),
+            1715305582,
+        ],
+        ids=["none", "constant", "behind", "ahead", "a number"],
+    )
+    @pytest.mark.parametrize("fault", ["drop_after_commit", "error_500_after_commit", "truncated_json"])
+    def test_the_space_is_taken(self, sandbox, fault, created):
+        sandbox.faults.add("create", fault, times=1)
+
+        def change(told, _request):
+            for team in told["teams"]:
+                team["createTime"] = created
+
+        with relay(sandbox, rewrite=own_spaces(change)) as server:
+            assert through(server, sandbox).create("Finance")["created"] is True
+        assert creates(sandbox) == 1
 
 
 class TestAClockThatIsWrongForOneAnswer:
@@ -157,13 +188,45 @@ class TestAClockThatIsWrongForOneAnswer:
 class TestTheNextTry:
     """A try that has seen its end takes no space for its own that appeared later."""
 
-    @pytest.mark.parametrize(("after", "ours"), [(0, True), (10, False)])
-    def test_by_the_time_of_the_end(self, sandbox, after, ours):
+    def test_by_the_time_of_the_end(self, sandbox):
         journal = Journal()
         sandbox.faults.add("create", "drop_before_commit", times=1)
         client = sandbox_client(sandbox, max_attempts=1)
         with pytest.raises(KooDriveOutcomeUnknownError):
             GroupSpaces(client).create("Finance", journal=journal)
+        GroupSpaces(sandbox_client(sandbox)).create("Finance")
+        appeared = datetime.now(timezone.utc)
+
+        def change(told, _request):
+            for team in told["teams"]:
+                team["createTime"] = appeared.isoformat()
+
+        with relay(sandbox, rewrite=own_spaces(change)) as server:
+            noted = dict(journal.noted)
+            for after, outcome in ((5, KooDriveOutcomeUnknownError), (600, KooDriveConflictError)):
+                appeared = datetime.now(timezone.utc) + timedelta(seconds=after)
+                with pytest.raises(outcome):
+                    through(server, sandbox).create("Finance", journal=journal)
+                assert journal.noted == noted
+            # Within the same seconds nothing tells the two apart.
+            appeared = datetime.fromisoformat(noted["ours_until"])
+            assert through(server, sandbox).create("Finance", journal=journal)["created"] is True
+
+    @pytest.mark.parametrize(("after", "ours"), [(1, True), (30, False)])
+    def test_by_the_time_of_sending_where_the_worker_died(self, sandbox, after, ours):
+        """A create takes seconds, so what appears later may be another run's."""
+
+        class KilledError(BaseException):
+            pass
+
+        class Mortal(Journal):
+            def note(self, intent):
+                super().note(intent)
+                raise KilledError
+
+        journal = Mortal()
+        with pytest.raises(KilledError):
+            GroupSpaces(sandbox_client(sandbox)).create("Finance", journal=journal)
         GroupSpaces(sandbox_client(sandbox)).create("Finance")
         appeared = datetime.now(timezone.utc) + timedelta(seconds=after)
 
@@ -172,13 +235,44 @@ class TestTheNextTry:
                 team["createTime"] = appeared.isoformat()
 
         with relay(sandbox, rewrite=own_spaces(change)) as server:
-            next_try = through(server, sandbox)
+            next_try, journal = through(server, sandbox), Journal(journal.noted)
             if ours:
-                # Within the same seconds nothing tells the two apart.
                 assert next_try.create("Finance", journal=journal)["created"] is True
             else:
-                with pytest.raises(KooDriveConflictError):
+                with pytest.raises(KooDriveOutcomeUnknownError, match="or from another: look in KooDrive"):
                     next_try.create("Finance", journal=journal)
+                assert next_try.create("Finance", journal=journal, if_exists="reuse")["created"] is False
+
+    def test_a_store_that_fails_at_the_end_hides_nothing(self, sandbox, caplog):
+        class Failing(Journal):
+            def note(self, intent):
+                if self.noted is not None:
+                    raise RuntimeError("the store is gone")
+                super().note(intent)
+
+        sandbox.faults.add("create", "drop_before_commit")
+        with pytest.raises(KooDriveOutcomeUnknownError):
+            GroupSpaces(sandbox_client(sandbox, max_attempts=1)).create("Finance", journal=Failing())
+        assert "cannot be noted" in caplog.text
+
+    @pytest.mark.parametrize("fault", ["error_500_before", "expired_token", "wrong_type_json"])
+    def test_a_look_that_fails_settles_nothing(self, sandbox, fault):
+        sandbox.faults.add("teamList", fault)
+        journal = Journal(intent())
+        noted = dict(journal.noted)
+        with pytest.raises(KooDriveOutcomeUnknownError) as caught:
+            GroupSpaces(sandbox_client(sandbox)).create("Finance", journal=journal)
+        assert isinstance(caught.value.__cause__, KooDriveError)
+        assert journal.noted == noted
+        assert creates(sandbox) == 0
+
+    def test_an_earlier_create_that_cannot_arrive_any_more_is_forgotten(self, sandbox):
+        sandbox.faults.add("create", "error_200", code=13000311)
+        past = {name: seconds_from_now(-100) for name in ("sent_at", "ours_until", "settled_by")}
+        journal = Journal(intent(**past))
+        with pytest.raises(KooDriveQuotaError):
+            GroupSpaces(sandbox_client(sandbox)).create("Finance", journal=journal)
+        assert journal.noted is None
 
     def test_a_time_out_of_days_is_no_window_of_days(self, sandbox):
         journal = Journal()
@@ -205,5 +299,5 @@ class TestNotes:
             for team in told["teams"]:
                 team["createTime"] = created
 
-        with relay(sandbox, rewrite=own_spaces(change)) as server, pytest.raises(KooDriveConflictError):
+        with relay(sandbox, rewrite=own_spaces(change)) as server, pytest.raises(KooDriveOutcomeUnknownError):
             through(server, sandbox).create("Finance", journal=Journal(intent()))

@@ -15,6 +15,7 @@ from airflow_provider_koodrive.exceptions import (
     KooDriveAuthenticationError,
     KooDriveConflictError,
     KooDriveError,
+    KooDriveMembersError,
     KooDriveOutcomeUnknownError,
     KooDriveServerError,
     KooDriveThrottledError,
@@ -222,7 +223,7 @@ def moments(**offsets: float) -> dict[str, str]:
 def intent(name="Finance", *, sent=-5.0, settled=5.0, space_id=None) -> dict[str, str | None]:
     return {
         "name": name,
-        **moments(sent_at=sent, settled_by=settled),
+        **moments(sent_at=sent, ours_until=settled, settled_by=settled),
         "trace_id": "t" * 58,
         "space_id": space_id,
     }
@@ -259,11 +260,16 @@ class TestWhatAnEarlierTrySent:
         spaces_of(sandbox).create("Finance")
         assert self.create(sandbox, intent())["created"] is True
 
-    @pytest.mark.parametrize(("sent", "settled"), [(-900, -800), (800, 900)])
-    def test_made_by_another_run(self, sandbox, sent, settled):
+    def test_made_by_another_run(self, sandbox):
         spaces_of(sandbox).create("Finance")
         with pytest.raises(KooDriveConflictError):
-            self.create(sandbox, intent(sent=sent, settled=settled))
+            self.create(sandbox, intent(sent=-900, settled=-800))
+
+    def test_made_before_it_was_sent(self, sandbox):
+        """The look before showed nothing, so that clocks differ."""
+        spaces_of(sandbox).create("Finance")
+        with pytest.raises(KooDriveOutcomeUnknownError, match="or from another"):
+            self.create(sandbox, intent(sent=800, settled=900))
 
     @pytest.mark.parametrize("noted", [{}, {"name": "Finance"}, {**intent(), "new": 1}])
     def test_a_note_of_another_version(self, sandbox, noted):
@@ -288,9 +294,10 @@ class TestWhatAnEarlierTrySent:
             return json.dumps(told).encode()
 
         journal = Journal()
-        journal.noted = intent()
-        with relay(sandbox, rewrite=rewrite) as server, pytest.raises(KooDriveConflictError):
+        journal.noted = intent_noted = intent()
+        with relay(sandbox, rewrite=rewrite) as server, pytest.raises(KooDriveOutcomeUnknownError):
             through(server, sandbox).create("Finance", journal=journal)
+        assert journal.noted == intent_noted
 
     def test_the_clock_of_this_machine_is_wrong(self, sandbox):
         """Times are noted by KooDrive's clock, told by its answers' Date."""
@@ -335,8 +342,10 @@ class TestJournal:
         journal = Journal()
         sandbox.faults.add("create", "drop_after_commit", times=1)
         sandbox.faults.add("members", "error_500_before")
-        with pytest.raises(KooDriveServerError):
+        with pytest.raises(KooDriveMembersError, match="another try adds what it lacks") as caught:
             spaces_of(sandbox).create("Finance", user_ids=sandbox.user_ids[1:2], journal=journal)
+        assert (caught.value.failed, caught.value.http_status) == (sandbox.user_ids[1:2], 500)
+        assert isinstance(caught.value.__cause__, KooDriveServerError)
         assert journal.noted["space_id"] == sandbox.spaces()[0]["id"]
         sandbox.faults.clear()
         result = spaces_of(sandbox).create("Finance", user_ids=sandbox.user_ids[1:2], journal=journal)
@@ -353,12 +362,15 @@ class TestJournal:
     def test_refused(self, sandbox, fault, options, kind):
         """Nothing came of it, so nothing is noted, but for what an earlier try may have done."""
         sandbox.faults.add("create", fault, **options)
-        for earlier in (None, intent(sent=-30)):
-            journal = Journal()
-            journal.noted = earlier
-            with pytest.raises(kind):
-                spaces_of(sandbox).create("Finance", journal=journal)
-            assert journal.noted == earlier
+        journal = Journal()
+        with pytest.raises(kind):
+            spaces_of(sandbox).create("Finance", journal=journal)
+        assert journal.noted is None
+        journal.noted = earlier = intent(sent=-30)
+        with pytest.raises(KooDriveOutcomeUnknownError) as caught:
+            spaces_of(sandbox).create("Finance", journal=journal)
+        assert isinstance(caught.value.__cause__, kind)
+        assert journal.noted == earlier
 
     def test_unknown(self, sandbox):
         journal = Journal()

@@ -241,7 +241,21 @@ class TestAddMissing:
         sandbox.faults.add("batchAdd", "error_200", code=13000102)
         assert finance.add(*sandbox.user_ids[1:3]) == sandbox.user_ids[1:3]
         assert "adds none of 2 members" in caplog.text
-        assert finance.calls.count("batchAdd") == 1
+        assert finance.calls.count("batchAdd") == 3
+
+    def test_one_for_whom_all_are_refused(self, finance, sandbox):
+        """KooDrive may refuse a batch as a whole; the others are added all the same."""
+        bad = sandbox.user_ids[3]
+
+        def before(request):
+            if request.path.endswith("/batchAdd") and bad.encode() in request.body:
+                sandbox.faults.add("batchAdd", "error_200", code=13000309, times=1)
+
+        with relay(sandbox, before=before) as server:
+            client = sandbox_client(sandbox)
+            client.endpoint = server.url
+            assert finance.add(*sandbox.user_ids[1:6], client=client) == [bad]
+        assert sorted(finance.members) == sorted({*sandbox.user_ids[:6]} - {bad})
 
     def test_token_that_ends_on_the_way(self, finance, sandbox):
         sandbox.faults.add("batchAdd", "expired_token")

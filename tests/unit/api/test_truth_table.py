@@ -55,7 +55,7 @@ TABLE = (
         RAISED,
     ),
     Row(
-        "HTTP 5xx, or code 13000201",
+        "HTTP 5xx, whatever its code, or code 13000201",
         (
             ("error_500_before", {}),
             ("error_500_after_commit", {}),
@@ -178,6 +178,26 @@ def test_a_refusal_with_a_status_of_its_own(koodrive_sandbox, sales, which, stat
     assert (caught.value.http_status, caught.value.code) == (status, code)
     around = ["teamList"] if which == "create" else []
     assert later(koodrive_sandbox, before) == [*around, OPERATIONS[which], *around * looks]
+
+
+@pytest.mark.parametrize("status", [500, 504])
+@pytest.mark.parametrize("code", [13000102, 13000309, 13000311, 13000405, 13000410])
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_server_that_breaks_settles_nothing_whatever_its_code(
+    koodrive_sandbox, status, code, committed
+) -> None:
+    koodrive_sandbox.faults.add("create", "error_200", code=code, committed=committed, times=1)
+    statuses = iter([status])
+    spaces = GroupSpaces(sandbox_client(koodrive_sandbox))
+    with relay(
+        koodrive_sandbox, status=lambda asked: next(statuses, None) if asked.method == "POST" else None
+    ) as server:
+        spaces.client.endpoint = server.url
+        assert spaces.create("Finance")["created"] is True
+        spaces.client.close()
+    seen = later(koodrive_sandbox, 0)
+    assert seen.count("create") == (1 if committed else 2)
+    assert seen[:3] == ["teamList", "create", "teamList"]
 
 
 def test_a_space_that_is_there_after_a_refusal_is_found(koodrive_sandbox) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
+import threading
+from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from rich.pretty import pretty_repr
+from support.raw_server import RawServer
 
 from airflow_provider_koodrive.exceptions import KooDriveError
 from airflow_provider_koodrive.hooks.koodrive import KooDriveHook
@@ -15,6 +19,8 @@ from airflow_provider_koodrive.sandbox.faults import KINDS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
+
+    from support.raw_server import Exchange
 
     from airflow_provider_koodrive.sandbox.server import Sandbox
 
@@ -115,6 +121,35 @@ def test_a_failed_call_shows_no_secret(
     assert [
         secret for secret in {koodrive_sandbox.app_secret, token, *sent, *signatures} if secret in shown
     ] == []
+
+
+class TimeIsUpError(BaseException):
+    """What Airflow raises in the middle of anything when a task's time is up."""
+
+
+def test_a_signal_in_the_middle_of_a_call_shows_no_secret(
+    hook_of: Callable[[dict[str, Any]], KooDriveHook],
+) -> None:
+    def strike(exchange: Exchange) -> None:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+        exchange.hang()
+
+    def time_is_up(*_: object) -> None:
+        raise TimeIsUpError
+
+    before = signal.signal(signal.SIGUSR1, time_is_up)
+    try:
+        with RawServer(strike) as proxy:
+            proxies = {"http": f"http://user:{SECRET}@127.0.0.1:{proxy.port}"}
+            hook = hook_of({"password": f"token{SECRET}", "extra": {"proxies": proxies}})
+            with pytest.raises(TimeIsUpError) as caught:
+                hook.list_group_spaces()
+            assert proxy.requests[0].has("Proxy-Authorization")
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    shown = everything(caught.value)
+    assert SECRET not in shown
+    assert b64encode(f"user:{SECRET}".encode()).decode() not in shown
 
 
 def calls(hook: KooDriveHook, sandbox: Sandbox) -> list[Callable[[], Any]]:

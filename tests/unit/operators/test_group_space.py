@@ -198,7 +198,7 @@ class TestTries:
         koodrive_sandbox.faults.add("create", "drop_after_commit", times=1)
         koodrive_sandbox.faults.add("members", "drop_before_commit", times=1)
         arguments = {"if_exists": if_exists, "user_ids": koodrive_sandbox.user_ids[1:2]}
-        with pytest.raises(KooDriveConnectionError):
+        with pytest.raises(KooDriveMembersError, match="another try adds"):
             create(context, **arguments)
         assert len(koodrive_sandbox.spaces()) == 1
         assert create(context, **arguments)["created"] is True
