@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 import logging
+from base64 import b64encode
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from airflow_provider_koodrive.endpoint import DEFAULT_HOST, endpoint_from
 from airflow_provider_koodrive.exceptions import KooDriveConfigError
-from airflow_provider_koodrive.text import Secret, shown
+from airflow_provider_koodrive.extras import extra_value, has_password, refuse_mask, with_password
+from airflow_provider_koodrive.text import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,9 +27,6 @@ CONN_TYPE = "koodrive"
 DEFAULT_CONN_ID = "koodrive_default"
 
 LONGEST_SECONDS = 24 * 60 * 60
-
-# Browsers hold numbers as doubles, so Airflow's form would save a larger one rounded.
-_LARGEST_BROWSER_INTEGER = 2**53
 
 
 @dataclass(frozen=True)
@@ -156,7 +155,8 @@ FIELDS = (
     Field(
         "proxies",
         "Proxies",
-        'Proxy for each scheme, as JSON, e.g. {"https": "http://user@proxy.example.com:3128"}',
+        'Proxy for each scheme, as JSON, e.g. {"https": "http://user@proxy.example.com:3128"}; put its '
+        "password into proxy_password, since Airflow 3.0 shows this field",
         type="object",
         secret=True,
     ),
@@ -231,10 +231,11 @@ class KooDriveSettings:
         from urllib3.util import parse_url
 
         for proxy in (self.proxies or {}).values():
-            password = (parse_url(proxy).auth or "").partition(":")[2]
+            user, _, password = (parse_url(proxy).auth or "").partition(":")
             if password:
                 yield password
                 yield unquote(password)
+                yield b64encode(f"{unquote(user)}:{unquote(password)}".encode("latin-1", "replace")).decode()
 
 
 def settings_from(connection: AirflowConnection) -> KooDriveSettings:
@@ -248,11 +249,17 @@ def settings_from(connection: AirflowConnection) -> KooDriveSettings:
     unknown = sorted(set(given) - {entry.name for entry in EXTRA_FIELDS})
     if unknown:
         log.warning("%s has unknown extras, which are ignored: %s", where, ", ".join(unknown))
-    extras = {entry.name: _value(where, entry, given.get(entry.name)) for entry in EXTRA_FIELDS}
-    extras["proxies"] = _with_password(extras["proxies"], extras.pop("proxy_password"))
+    extras = {entry.name: extra_value(where, entry, given.get(entry.name)) for entry in EXTRA_FIELDS}
+    if has_password(extras["proxies"]):
+        log.warning(
+            "%s: extra proxies holds a password, which Airflow 3.0 shows to who may see connections; put it "
+            "into extra proxy_password",
+            where,
+        )
+    extras["proxies"] = with_password(extras["proxies"], extras.pop("proxy_password"))
     if not connection.password:
         raise KooDriveConfigError(f"{where}: password is empty; set the AppSecret, or the access token")
-    _refuse_mask(f"{where}: password", connection.password)
+    refuse_mask(f"{where}: password", connection.password)
     if connection.login and not extras["user_id"]:
         raise KooDriveConfigError(
             f"{where}: extra user_id is missing; app authentication needs the id of the user to act for"
@@ -298,98 +305,3 @@ def _extra(where: str, text: str | None) -> dict[str, Any]:
         **{name.removeprefix(prefix): value for name, value in extra.items() if name.startswith(prefix)},
         **{name: value for name, value in extra.items() if not name.startswith(prefix)},
     }
-
-
-def _value(where: str, entry: Field, given: object) -> Any:
-    """Coerce an extra, which a URI connection gives as text; empty text and null count as absent."""
-    if given is None or (isinstance(given, str) and not given.strip()):
-        return entry.default
-    _refuse_mask(f"{where}: extra {entry.name}", given)
-    if isinstance(given, int) and abs(given) > _LARGEST_BROWSER_INTEGER:
-        log.warning(
-            "%s: extra %s is a number that a browser cannot hold, so that saving Airflow's form would change "
-            "it; write it as text, in quotes",
-            where,
-            entry.name,
-        )
-    from pydantic import ValidationError
-
-    try:
-        return _adapter(entry).validate_python(given)
-    except ValidationError as err:
-        reason = err.errors(include_input=False, include_url=False, include_context=False)[0]["msg"]
-        reason = reason.removeprefix("Value error, ")
-        value = "" if entry.secret else f" {shown(given)}"
-        raise KooDriveConfigError(f"{where}: extra {entry.name}{value} is wrong: {reason}") from None
-
-
-def _refuse_mask(what: str, value: object) -> None:
-    """Airflow 3.0's form tests a saved connection with the mask in the place of each secret."""
-    if value == "***":
-        raise KooDriveConfigError(f"{what} is ***, as which Airflow shows a secret; type the secret itself")
-
-
-def _adapter(entry: Field) -> Any:
-    from typing import Annotated, Literal
-
-    from pydantic import AfterValidator, BeforeValidator, ConfigDict, Json, TypeAdapter
-    from pydantic import Field as Limits
-
-    integer = Annotated[int, Limits(ge=entry.minimum, le=entry.maximum)]
-    kinds: dict[str, Any] = {
-        "string": str,
-        "integer": integer,
-        "id": integer,
-        "number": Annotated[float, Limits(gt=entry.minimum, le=entry.maximum, allow_inf_nan=False)],
-        "boolean": bool,
-        "object": dict[str, str] | Json[dict[str, str]],
-    }
-    particular: dict[str, Any] = {
-        "proxies": Annotated[kinds["object"], AfterValidator(_proxies)],
-        "space_url": Annotated[str, Limits(pattern=r"^https?://\S+$")],
-        "token_prefix": Annotated[str, AfterValidator(_token_prefix)],
-        "verify": Annotated[bool | str, BeforeValidator(_verify)],
-    }
-    kind: Any = Literal[entry.enum] if entry.enum else particular.get(entry.name, kinds[entry.type])
-    return TypeAdapter(kind, config=ConfigDict(coerce_numbers_to_str=True))
-
-
-def _proxies(value: dict[str, str]) -> dict[str, str]:
-    """Refuse here what ``requests`` would refuse later, in an error that shows the proxy's password."""
-    from airflow_provider_koodrive.api.transport import is_readable_proxy
-
-    for scheme, proxy in value.items():
-        if not is_readable_proxy(proxy):
-            raise ValueError(
-                f"the proxy for {scheme!r} must look like http://proxy.example.com:3128, its user name and "
-                "password percent-encoded"
-            )
-    return value
-
-
-def _with_password(proxies: dict[str, str] | None, password: str | None) -> dict[str, str] | None:
-    """Give the password to the proxies that name a user only; every Airflow hides it under its name."""
-    if not proxies or not password:
-        return proxies
-    from urllib3.util import parse_url
-
-    complete = {}
-    for scheme, proxy in proxies.items():
-        url = parse_url(proxy)
-        lacks_password = url.auth and ":" not in url.auth
-        auth = f"{url.auth}:{quote(password, safe='')}" if lacks_password else url.auth
-        complete[scheme] = url._replace(auth=auth).url
-    return complete
-
-
-def _token_prefix(value: str) -> str:
-    """Part a scheme from the token: Airflow 2.11's form cuts the blank off that ends ``Bearer ``."""
-    if value.strip().lower() == "none":
-        return ""
-    return f"{value} " if value[-1].isalnum() else value
-
-
-def _verify(value: object) -> object:
-    """``verify`` is a switch or a path, and a URI connection gives the switch as text."""
-    switches = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-    return switches.get(value.strip().lower(), value) if isinstance(value, str) else value

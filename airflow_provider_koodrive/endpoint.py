@@ -7,6 +7,7 @@ import re
 from urllib.parse import urlsplit
 
 from airflow_provider_koodrive.exceptions import KooDriveConfigError
+from airflow_provider_koodrive.text import shown
 
 DEFAULT_HOST = "intl.myhuaweicloud-koodrive.com"
 
@@ -27,28 +28,41 @@ def endpoint_from(
     :param allow_http: whether another machine may be reached without TLS
     :raises KooDriveConfigError: they are no endpoint, or one without TLS
     """
-    host = (given_host or "").strip() or DEFAULT_HOST
-    problem = f"{where}: host {host!r}"
-    try:
-        parts = urlsplit(host if "://" in host else f"https://{host}")
-        name, port = parts.hostname or "", parts.port
-    except ValueError as err:
-        raise KooDriveConfigError(f"{problem} is not an endpoint: {err}") from None
-    if parts.username is not None or parts.password is not None:
-        raise KooDriveConfigError(f"{where}: host must not hold credentials; use login and password")
-    if parts.path.strip("/") or parts.query or parts.fragment or schema:
-        raise KooDriveConfigError(f"{problem} has a path; give scheme, host and port alone, and no schema")
-    if parts.scheme not in ("http", "https") or not host.isprintable() or not _HOST_NAME.fullmatch(name):
-        raise KooDriveConfigError(f"{problem} is not an endpoint; give e.g. {DEFAULT_HOST}")
-    if port is not None and given_port and port != given_port:
-        raise KooDriveConfigError(f"{problem} and port {given_port} contradict each other")
-    if parts.scheme == "http" and not allow_http and not _is_loopback(name):
+    scheme, name, port = _parts(where, (given_host or "").strip() or DEFAULT_HOST)
+    if schema:
         raise KooDriveConfigError(
-            f"{problem} is reached without TLS; use https, or set extra allow_http in a trusted network"
+            f"{where}: schema is set, for which KooDrive has no use; empty it. In a URI it is what follows "
+            "the host; Airflow's form hides it, so a connection that has one must be made anew"
+        )
+    if port is not None and given_port and port != given_port:
+        raise KooDriveConfigError(f"{where}: port {port} of host and port {given_port} contradict each other")
+    if scheme == "http" and not allow_http and not _is_loopback(name):
+        raise KooDriveConfigError(
+            f"{where}: host {shown(name)} is reached without TLS; use https, or set extra allow_http in a "
+            "trusted network"
         )
     port = port or given_port
     netloc = f"[{name}]" if ":" in name else name
-    return f"{parts.scheme}://{netloc}:{port}" if port else f"{parts.scheme}://{netloc}"
+    return f"{scheme}://{netloc}:{port}" if port else f"{scheme}://{netloc}"
+
+
+def _parts(where: str, host: str) -> tuple[str, str, int | None]:
+    """Return scheme, name and port; an error shows no more than the first two, as a secret may follow."""
+    if "@" in host:
+        raise KooDriveConfigError(f"{where}: host must not hold credentials; use login and password")
+    problem = f"{where}: host"
+    try:
+        parts = urlsplit(host if "://" in host else f"https://{host}")
+        name = parts.hostname or ""
+        problem = f"{where}: host {shown(f'{parts.scheme}://{name}')}"
+        port = parts.port
+    except ValueError:
+        raise KooDriveConfigError(f"{problem} is not an endpoint; give e.g. {DEFAULT_HOST}:443") from None
+    if parts.scheme not in ("http", "https") or not host.isprintable() or not _HOST_NAME.fullmatch(name):
+        raise KooDriveConfigError(f"{problem} is not an endpoint; give e.g. {DEFAULT_HOST}")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise KooDriveConfigError(f"{problem} has a path; give scheme, host and port alone")
+    return parts.scheme, name, port
 
 
 def _is_loopback(name: str) -> bool:

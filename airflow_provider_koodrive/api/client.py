@@ -132,9 +132,13 @@ class KooDriveClient:
             check_proxy(proxy)
         return dict(route)
 
+    @cached_property
+    def _addresses(self) -> list[str]:
+        """Where a password may stand; looked up once, like the route."""
+        return [str(address) for address in (self.endpoint, *self._proxies.values(), *getproxies().values())]
+
     def _redact(self, text: str) -> str:
-        addresses = (self.endpoint, *self._proxies.values(), *getproxies().values())
-        return without_passwords(self.auth.redact(text), map(str, addresses))
+        return without_passwords(self.auth.redact(text), self._addresses)
 
     def close(self) -> None:
         """Close the pooled connections."""

@@ -141,7 +141,8 @@ class Creation:
         if self._unknown and not (self._blind and self._is_older(space)):
             return Whose.OURS
         if self._earlier is not None:
-            return self._earlier.whose(space)
+            now = self._client.by_server(pendulum.now("UTC"))[1].add(seconds=CLOCK_TOLERANCE_SECONDS)
+            return self._earlier.whose(space, now)
         return Whose.UNCLEAR if self._unknown else Whose.ANOTHERS
 
     def _send(self) -> _Created | Mapping[str, Any]:

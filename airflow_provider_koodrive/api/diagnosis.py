@@ -2,89 +2,92 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeoutError
-from typing import TYPE_CHECKING
+from concurrent.futures import Future, wait
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
-import pendulum
-
-from airflow_provider_koodrive.api.auth import CLOCK_MARGIN_SECONDS, AppAuth
-from airflow_provider_koodrive.exceptions import (
-    KooDriveAuthenticationError,
-    KooDriveConnectionError,
-    KooDriveError,
-    KooDrivePermissionError,
-    KooDriveResponseError,
-    KooDriveServerError,
-    KooDriveThrottledError,
-)
+from airflow_provider_koodrive.api.advice import explain
+from airflow_provider_koodrive.api.auth import AppAuth
+from airflow_provider_koodrive.exceptions import KooDriveError, KooDrivePermissionError, KooDriveResponseError
+from airflow_provider_koodrive.text import one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_provider_koodrive.api.client import Deadline, KooDriveClient
+
+T = TypeVar("T")
 
 SECONDS = 9.0
 LONGEST_MESSAGE = 1900
-
-# A signature lives 15 minutes ("Authentication").
-SIGNATURE_SECONDS = 15 * 60
+LONGEST_NAME = 100
 
 _LIST = "/koodrive/ose/v1/space/groupList"
-_LIST_FIELDS = ("groups", "total", "groupsTotal", "groupsMax")
+_COUNTS = ("groupsTotal", "groupsMax")
+_OWN_SPACES = "/koodrive/ose/v1/space/teamList"
 _SESSION = "/koodrive/ose/v1/session/auth"
+_SESSION_FIELDS = ("innerUserId", "userId", "userName", "role")
 _USERS = "/koodrive/ose/v1/users/"
 
-_SESSION_OVER = (
-    "An access token ends 20 minutes after its last call: put a new one, the cookie Authorization of "
-    "KooDrive's front end, into password; or use app authentication (App ID, App secret, User ID), which "
-    "schedules need"
-)
-_CREDENTIALS = (
-    "Check login (App ID), password (App secret) and extra user_id, which is KooDrive's internal id of an "
-    "active user; behind a proxy that rewrites the Host header, set extra sign_host to false"
-)
-_USER_ID = "Set extra user_id to KooDrive's internal id of an active user, such as 1505084218764547200"
+
+class TooLateError(Exception):
+    """What was called has not ended in time."""
 
 
-def diagnose(client: KooDriveClient) -> tuple[bool, str]:
+def within(seconds: float, call: Callable[[], T]) -> T:
+    """
+    Call in a thread that can be left behind: looking up a host's name, for one, knows no time-out.
+
+    :raises TooLateError: it has not ended after so many seconds
+    """
+    result: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            result.set_result(call())
+        except BaseException as err:
+            result.set_exception(err)
+
+    context = copy_context()
+    threading.Thread(target=context.run, args=(run,), name="koodrive-diagnosis", daemon=True).start()
+    if not wait([result], seconds).done:
+        raise TooLateError
+    return result.result()
+
+
+def diagnose(client: KooDriveClient, *, seconds: float = SECONDS, hint: str = "") -> tuple[bool, str]:
     """
     Try a client with two calls that change nothing.
 
     Sources in KooDrive's documents: "Querying the List of Group Spaces in an Enterprise", which only
-    tenant administrators may; "Querying a User"; "Verifying a Session".
+    tenant administrators may; "Querying a User"; "Querying the List of Team Spaces"; "Verifying a Session".
 
-    :param client: should make one attempt for a call and give up before :data:`SECONDS`, when the calls are
+    :param client: should make one attempt for a call and give up before ``seconds``, when the calls are
         left to themselves
+    :param seconds: seconds after which there is an answer
+    :param hint: what else to look at where the credentials are not accepted
     :return: whether it works, and what works or what to change, without secrets
     """
-    result: Future[tuple[bool, str]] = Future()
-
-    def run() -> None:
-        try:
-            result.set_result(_examine(client))
-        except BaseException as err:
-            result.set_exception(err)
-
-    # Looking up a host's name knows no time-out, so the calls run where they can be left behind.
-    threading.Thread(target=run, name="koodrive-diagnosis", daemon=True).start()
     try:
-        works, message = result.result(SECONDS)
-    except FutureTimeoutError:
+        works, message = within(seconds, lambda: _examine(client, hint))
+    except TooLateError:
         works, message = (
             False,
-            f"no answer within {SECONDS:.0f} seconds; check the connection's host and port",
+            f"no answer within {seconds:.0f} seconds; check the connection's host and port",
         )
-    return works, f"{client.endpoint}: {message}"[:LONGEST_MESSAGE]
+    return works, f"{one_line(client.endpoint)}: {message}"[:LONGEST_MESSAGE]
 
 
-def _examine(client: KooDriveClient) -> tuple[bool, str]:
+def _examine(client: KooDriveClient, hint: str) -> tuple[bool, str]:
     deadline = client.deadline()
     try:
         administrator = _is_administrator(client, deadline)
-        user = _user(client, deadline, certain=administrator)
+        user = _user(client, deadline, administrator=administrator)
     except KooDriveError as err:
-        return False, ". ".join(part for part in (str(err), _advice(client, err)) if part)
+        return False, explain(client, err, hint)
     kind = "app authentication" if isinstance(client.auth, AppAuth) else "an access token"
     rights = (
         "a tenant administrator: creating and listing group spaces works"
@@ -98,80 +101,76 @@ def _examine(client: KooDriveClient) -> tuple[bool, str]:
 def _is_administrator(client: KooDriveClient, deadline: Deadline) -> bool:
     try:
         answer = client.call(
-            "GET", _LIST, params={"offset": 0, "limit": 1}, expects=_LIST_FIELDS, deadline=deadline
+            "GET",
+            _LIST,
+            params={"offset": 0, "limit": 1},
+            expects=("groups", *_COUNTS),
+            deadline=deadline,
         )
     except KooDrivePermissionError as err:
-        if not _is_from_koodrive(err):
+        # A refusal without a code is a page. Other codes may be anybody's, so the second call has to tell:
+        # the documents do not say which one KooDrive gives here.
+        if err.code is None:
             raise
         return False
-    if not any(field in answer for field in _LIST_FIELDS):
-        raise KooDriveResponseError(
-            "the answer is not KooDrive's: a list of group spaces has other fields",
-            http_status=200,
-            method="GET",
-            path=_LIST,
-        )
+    counted = any(re.fullmatch("[0-9]+", str(answer.get(count))) for count in _COUNTS)
+    if not isinstance(answer.get("groups"), list) and not counted:
+        raise _not_koodrives(_LIST, "a list of group spaces")
     return True
 
 
-def _user(client: KooDriveClient, deadline: Deadline, *, certain: bool) -> str:
+def _user(client: KooDriveClient, deadline: Deadline, *, administrator: bool) -> str:
     """
     Name the calling user as far as KooDrive tells.
 
-    :param certain: whether KooDrive has already answered this user, who is then known
+    :param administrator: whether KooDrive has already answered this user; else it has to do so now
     """
     user_id = client.auth.user_id if isinstance(client.auth, AppAuth) else None
-    path = _SESSION if user_id is None else _USERS + quote(user_id, safe="")
+    if user_id is None:
+        data = _details(client, _SESSION, deadline, tolerant=administrator)
+        if not administrator and not any(field in data for field in _SESSION_FIELDS):
+            raise _not_koodrives(_SESSION, "a session")
+        user_id = data.get("innerUserId")
+    elif administrator:
+        data = _details(client, _USERS + quote(user_id, safe=""), deadline, tolerant=True)
+    else:
+        _look_at_own_spaces(client, deadline)
+        data = {}
+    name = client.auth.redact(str(data.get("name") or data.get("userName") or ""))
+    user = one_line(client.auth.redact(f"user {user_id}")) if user_id else "its user"
+    return f"{user} ({one_line(name[:LONGEST_NAME])})" if name else user
+
+
+def _details(client: KooDriveClient, path: str, deadline: Deadline, *, tolerant: bool) -> dict[str, Any]:
     try:
         data = client.call("GET", path, expects=("data",), deadline=deadline).get("data")
-    except (KooDrivePermissionError, KooDriveServerError):
-        data = None
-    except KooDriveError:
-        if not certain:
+    except KooDriveError as err:
+        # A name is worth no failure, but who answers with a page is not KooDrive.
+        if not tolerant or type(err) is KooDriveResponseError:
             raise
         data = None
-    data = data if isinstance(data, dict) else {}
-    user_id = user_id or data.get("innerUserId")
-    name = data.get("name") or data.get("userName")
-    told = [f"user {user_id}" if user_id else "its user", f"({name})" if name else ""]
-    text = client.auth.redact(" ".join(part for part in told if part))
-    return text if text.isprintable() else ascii(text)
+    return data if isinstance(data, dict) else {}
 
 
-def _advice(client: KooDriveClient, err: KooDriveError) -> str:
-    if isinstance(err, KooDriveThrottledError | KooDriveServerError):
-        return "Try again in a minute; if that stays, check the connection's host"
-    if isinstance(err, KooDriveConnectionError) and err.sent:
-        return "If that stays, check the connection's host, port and proxies"
-    if isinstance(err, KooDriveResponseError):
-        return "Check the connection's host, port and proxies"
-    if isinstance(err, KooDriveAuthenticationError | KooDrivePermissionError):
-        return _credentials_advice(client, err)
-    if isinstance(client.auth, AppAuth) and err.path and err.path.startswith(_USERS):
-        return f"KooDrive does not know user {client.auth.user_id!r}. {_USER_ID}"
-    return ""
+def _look_at_own_spaces(client: KooDriveClient, deadline: Deadline) -> None:
+    """
+    Make the call that each user may and each create begins with.
+
+    "Querying a User" would tell the name, but also a mobile number: nothing says that common users may
+    query users, whereas "Querying the List of Team Spaces" is about the caller's own.
+    """
+    answer = client.call(
+        "GET",
+        _OWN_SPACES,
+        params={"offset": 0, "limit": 1, "teamType": 1},
+        expects=("teams",),
+        deadline=deadline,
+    )
+    if not isinstance(answer.get("teams", ""), list | None):
+        raise _not_koodrives(_OWN_SPACES, "a list of team spaces")
 
 
-def _credentials_advice(client: KooDriveClient, err: KooDriveError) -> str:
-    if not _is_from_koodrive(err):
-        return (
-            "This comes from something before KooDrive, such as a gateway or a proxy: check the connection's "
-            "host and proxies, then login and password"
-        )
-    if not isinstance(client.auth, AppAuth):
-        return _SESSION_OVER
-    ahead = (pendulum.now("UTC") - client.now()).total_seconds()
-    if ahead > CLOCK_MARGIN_SECONDS + 1 or ahead < -SIGNATURE_SECONDS:
-        side = "ahead of" if ahead > 0 else "behind"
-        return (
-            "The signature covers the time: set this machine's clock right, which is "
-            f"{abs(ahead):.0f} seconds {side} KooDrive's by the answer's Date header"
-        )
-    # (inferred) The documents do not say how KooDrive words this.
-    if "user" in (err.msg or "").lower():
-        return f"KooDrive does not know user {client.auth.user_id!r}. {_USER_ID}"
-    return _CREDENTIALS
-
-
-def _is_from_koodrive(err: KooDriveError) -> bool:
-    return err.code is not None
+def _not_koodrives(path: str, what: str) -> KooDriveResponseError:
+    return KooDriveResponseError(
+        f"the answer is not KooDrive's: {what} has other fields", http_status=200, method="GET", path=path
+    )

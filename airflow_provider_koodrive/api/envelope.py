@@ -36,6 +36,9 @@ TOO_MANY_REQUESTS = 429
 MOST_BRACKETS_AND_COMMAS = 2_000_000
 DEEPEST_LEVEL = 100
 
+_NO_MARKS = bytes(byte for byte in range(256) if byte not in b"{}[],")
+_SHALLOW_LEVELS = 5
+
 # Longer numbers are no codes.
 LARGEST_CODE = 10**18
 
@@ -116,9 +119,9 @@ def open_envelope(
         raise _not_an_envelope(status, headers, body, str(err), redact) from None
     code = envelope.get("code")
     if code is None and status < 300 and any(field in envelope for field in expects):
-        return _without_secrets(envelope, redact)
+        return _without_secrets(envelope, body, redact)
     if str(code).strip() == "0" and status < 300:
-        return _without_secrets(envelope, redact)
+        return _without_secrets(envelope, body, redact)
     raise _refusal(status, headers, envelope, redact)
 
 
@@ -152,7 +155,8 @@ def _http_date(value: str) -> datetime | None:
 
 
 def _json_object(body: bytes) -> dict[str, Any]:
-    if sum(map(body.count, (b"{", b"[", b","))) > MOST_BRACKETS_AND_COMMAS:
+    marks = body.translate(None, delete=_NO_MARKS)
+    if sum(map(marks.count, (b"{", b"[", b","))) > MOST_BRACKETS_AND_COMMAS:
         raise _NotAnEnvelopeError(f"it has more than {MOST_BRACKETS_AND_COMMAS} brackets and commas")
     too_deep = f"it is nested deeper than {DEEPEST_LEVEL} levels"
     try:
@@ -165,9 +169,17 @@ def _json_object(body: bytes) -> dict[str, Any]:
         raise _NotAnEnvelopeError("it is not JSON") from None
     if not isinstance(value, dict):
         raise _NotAnEnvelopeError("it is not a JSON object")
-    if _is_deeper(value, DEEPEST_LEVEL):
+    if _may_be_deep(marks) and _is_deeper(value, DEEPEST_LEVEL):
         raise _NotAnEnvelopeError(too_deep)
     return value
+
+
+def _may_be_deep(marks: bytes) -> bool:
+    """Whether brackets alone leave it open, those in texts included; a look at each value takes longer."""
+    brackets = marks.replace(b",", b"")
+    for _ in range(_SHALLOW_LEVELS):
+        brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
+    return brackets.count(b"{") + brackets.count(b"[") + 2 * _SHALLOW_LEVELS > DEEPEST_LEVEL
 
 
 def _is_deeper(value: object, levels: int) -> bool:
@@ -183,10 +195,12 @@ def _is_deeper(value: object, levels: int) -> bool:
     return bool(level)
 
 
-def _without_secrets(envelope: dict[str, Any], redact: Callable[[str], str]) -> dict[str, Any]:
+def _without_secrets(envelope: dict[str, Any], body: bytes, redact: Callable[[str], str]) -> dict[str, Any]:
     """Take out what a server says back of our secrets, since answers go on into logs and XCom."""
-    # Once for the whole is cheap, and nearly always enough.
-    whole = json.dumps(envelope, ensure_ascii=False)
+    # A look at the whole is cheap, and nearly always enough.
+    whole = body.decode("utf-8", "replace")
+    if "\\" in whole:
+        whole = json.dumps(envelope, ensure_ascii=False)
     return envelope if redact(whole) == whole else cast("dict[str, Any]", _redacted(envelope, redact))
 
 

@@ -40,13 +40,18 @@ class Intent:
     trace_id: str
     space_id: str | None = None
 
-    def whose(self, space: Mapping[str, Any]) -> Whose:
-        """Tell whether that try created this space of its name, as far as ids and times can tell."""
+    def whose(self, space: Mapping[str, Any], now: pendulum.DateTime) -> Whose:
+        """
+        Tell whether that try created this space of its name, as far as ids and times can tell.
+
+        :param now: the present time by KooDrive's clock, at the latest
+        """
         if self.space_id is not None:
             return Whose.OURS if self.space_id == str(space["id"]) else Whose.ANOTHERS
         created = created_at(space)
-        # A create is noted after a look that found nothing, so an older space means that clocks differ.
-        if created is None or created < moment(self.sent_at):
+        # A create is noted after a look that found nothing, so an older space means that clocks differ, as
+        # one from the future does.
+        if created is None or not moment(self.sent_at) <= created <= now:
             return Whose.UNCLEAR
         if created <= moment(self.ours_until):
             return Whose.OURS

@@ -9,7 +9,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     GetCoreSchemaHandler,
-    StringConstraints,
     TypeAdapter,
     ValidationError,
     with_config,
@@ -38,6 +37,12 @@ def _usable_or_none(identity: str | None) -> str | None:
     return identity if identity and identity.isprintable() else None
 
 
+def _usable(identity: str) -> str:
+    if not identity.isprintable() or not identity or " " in identity:
+        raise ValueError("an id must have characters that can be shown, and no blanks")
+    return identity
+
+
 def _list_or_empty(value: object) -> object:
     return [] if value is None else value
 
@@ -47,7 +52,7 @@ LenientInt = Annotated[int | None, _NoneOnError()]
 
 
 # Ids are shown in logs and errors, where a line break could feign a line of its own.
-Identity = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\p{C}\p{Z}]+$")]
+Identity = Annotated[str, AfterValidator(_usable)]
 
 
 class _Identified(TypedDict):

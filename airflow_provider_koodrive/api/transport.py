@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 # TLS errors that also occur in the middle of an answer; all others end the handshake.
 _LATE_TLS_ERRORS = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 
+# What requests and urllib3 know.
+PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
+
 # Their texts hold the address, which may hold a password that cannot be told from the rest.
 _UNREADABLE_ADDRESS = (
     requests.exceptions.InvalidURL,
@@ -42,8 +45,8 @@ def check_proxy(address: str) -> None:
     if not is_readable_proxy(address):
         raise KooDriveConfigError(
             "the proxy's address cannot be read: check the connection's extra proxies, or the proxy in the "
-            "environment (HTTP_PROXY, HTTPS_PROXY); its user name and password must be percent-encoded, e.g. "
-            "'/' as %2F, '?' as %3F, '#' as %23"
+            f"environment (HTTP_PROXY, HTTPS_PROXY); it must begin with one of {', '.join(PROXY_SCHEMES)}, "
+            "and its user name and password be percent-encoded, e.g. '/' as %2F, '?' as %3F, '#' as %23"
         )
 
 
@@ -51,17 +54,21 @@ def is_readable_proxy(address: str) -> bool:
     """Whether a proxy's address can be read, and its password ends where it should."""
     url = address if "://" in address else f"http://{address}"
     try:
+        # For requests, what stands before the first colon is a scheme, be it a user or a host.
+        known = (parse_url(address).scheme or "http") in PROXY_SCHEMES
         # The two refuse different addresses, and requests uses both.
-        readable = bool(parse_url(url).host and urlsplit(url).hostname)
+        readable = known and parse_url(url).host and urlsplit(url).hostname
     except ValueError:
         return False
-    return readable and set("/?#\\").isdisjoint(_user_and_password(address))
+    return bool(readable) and set("/?#\\").isdisjoint(_user_and_password(address))
 
 
 def without_passwords(text: str, addresses: Iterable[str]) -> str:
     """Return a text without the addresses' passwords: as they stand, decoded, and as Basic sends them."""
     for address in addresses:
         user, colon, password = _user_and_password(address).partition(":")
+        if not user and not password:
+            continue
         basic = f"{unquote(user)}:{unquote(password)}".encode("latin-1", "replace")
         # A user name alone may be a token. The longest first, or a short password would cut it in pieces.
         secret = password if colon else user
@@ -91,19 +98,55 @@ def connection_error(err: Exception, sent: bool | None, redact: Callable[[str], 
             "its extra proxies, or the proxy in the environment (HTTP_PROXY, HTTPS_PROXY)"
         )
     for meaning in _MEANINGS:
-        if any(isinstance(link, meaning.kinds) for link in chain):
+        if meaning.fits(chain, sent):
             text = f"{meaning.message}: {_last_words(chain, redact)}; {meaning.advice}"
             return KooDriveConnectionError(text, sent=meaning.sent if sent is None else sent)
+    words = _last_words(chain, redact)
     if sent is None and (type(err) is OSError or isinstance(err, ValueError)):
-        return KooDriveConfigError(f"the request cannot be built: {_last_words(chain, redact)}")
-    return KooDriveConnectionError(f"no answer came: {_last_words(chain, redact)}", sent=sent is not False)
+        advice = next(advice for part, advice in _NOT_BUILT.items() if part in words)
+        return KooDriveConfigError(f"the request cannot be built: {words}; {advice}")
+    return KooDriveConnectionError(
+        f"no answer came: {words}; check the connection's host, port and proxies", sent=sent is not False
+    )
+
+
+_CHECK_VERIFY = (
+    "check extra verify (or REQUESTS_CA_BUNDLE in the environment): the path of a file with certificates, "
+    "which the workers can read"
+)
+
+# The first whose text is part of the error counts.
+_NOT_BUILT = {
+    "SOCKS support": 'for the proxy in extra proxies, pip install "requests[socks]" on the workers',
+    "CA certificate": _CHECK_VERIFY,
+    "": "check the connection's host, and its extras proxies and verify",
+}
 
 
 class _Meaning(NamedTuple):
+    """
+    What an error means.
+
+    :param kinds: its kinds
+    :param message: what happened
+    :param sent: whether the request may have left, where the connection does not tell
+    :param advice: what to change
+    :param words: parts of its text, one of which must be there
+    :param only_unsent: whether this holds only where the request certainly did not leave
+    """
+
     kinds: tuple[type[BaseException], ...]
     message: str
     sent: bool
     advice: str
+    words: tuple[str, ...] = ("",)
+    only_unsent: bool = False
+
+    def fits(self, chain: Iterable[BaseException], sent: bool | None) -> bool:
+        """Whether an error with its causes means this."""
+        return not (self.only_unsent and sent is not False) and any(
+            isinstance(link, self.kinds) and any(word in str(link) for word in self.words) for link in chain
+        )
 
 
 # The first that fits anywhere in the chain of causes counts. A proxy's error wraps any of the others.
@@ -138,6 +181,21 @@ _MEANINGS = (
         True,
         "check the connection's host and port, and what is between here and there",
     ),
+    # The file with the authorities is read when the handshake begins.
+    _Meaning(
+        (ssl.SSLError, PermissionError),
+        "TLS failed",
+        False,
+        _CHECK_VERIFY,
+        words=("[X509", "[PEM", "[ASN1", "PEM lib", "Permission denied"),
+    ),
+    _Meaning(
+        (ssl.SSLError,),
+        "TLS failed",
+        False,
+        "this port does not speak TLS: check the connection's host and port",
+        words=("WRONG_VERSION_NUMBER",),
+    ),
     _Meaning(
         (ssl.SSLError,),
         "TLS failed",
@@ -146,10 +204,32 @@ _MEANINGS = (
         "verify to the path of that authority's certificate",
     ),
     _Meaning(
+        (TimeoutError,),
+        "the TLS handshake was not answered",
+        False,
+        "does this port speak TLS? Check the connection's host and port",
+        words=("handshake",),
+    ),
+    # Nobody else answers before the request has left.
+    _Meaning(
+        (TimeoutError, urllib3.exceptions.TimeoutError),
+        "the proxy did not answer",
+        False,
+        "check the connection's extra proxies, or the proxy in the environment (HTTPS_PROXY)",
+        only_unsent=True,
+    ),
+    _Meaning(
         (TimeoutError, urllib3.exceptions.TimeoutError),
         "no answer in time",
         True,
         "KooDrive is slow, or the connection's read_timeout is short",
+    ),
+    _Meaning(
+        (ConnectionError, urllib3.exceptions.ProtocolError),
+        "the connection was lost while it was made",
+        False,
+        "check the connection's host, port and extra proxies",
+        only_unsent=True,
     ),
     _Meaning(
         (ConnectionError, urllib3.exceptions.ProtocolError),

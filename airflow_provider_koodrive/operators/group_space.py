@@ -80,8 +80,8 @@ class CreateGroupSpaceOperator(_KooDriveOperator):
       answer told it, by its creation time: between sending and the end of that try or, where the worker
       died, ten seconds after sending. Only what another run of the same user creates under the same name
       within just those seconds cannot be told apart. A space that came so soon after them that a create may
-      have arrived late, or whose creation time cannot be read, raises ``KooDriveOutcomeUnknownError``; a later
-      one fails or skips the task. Airflow keeps the note for 30 days unless told otherwise
+      have arrived late, or whose creation time makes no sense, raises ``KooDriveOutcomeUnknownError``; a
+      later one fails or skips the task. Airflow keeps the note for 30 days unless told otherwise
       (``[state_store]``).
     - ``"fail"`` and ``"skip"`` below Airflow 3.3: a retry cannot know its own space. Where an earlier try
       died after KooDrive created it, the retry fails or skips, and nothing is created twice.

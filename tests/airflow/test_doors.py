@@ -178,6 +178,7 @@ class TestRest:
         if VERSION < (3, 1):
             assert answer["status"] is False
             assert answer["message"].startswith("password is empty" if OLD else "password is ***")
+            assert "type it again, or use `airflow connections test`" in answer["message"]
         else:
             assert answer["status"] is True, answer
 

@@ -106,6 +106,54 @@ class TestCoercion:
         assert getattr(settings_from(connection({name: given})), name) == value
 
     @pytest.mark.parametrize(
+        ("name", "given", "value"),
+        [
+            ("user_id", " 1505084218764547200\n", "1505084218764547200"),
+            ("language", " zh-CN ", "zh-CN"),
+            ("sign_host", " False ", False),
+            ("allow_http", " True ", True),
+            ("api_edition", "2024-07 ", "2024-07"),
+            ("permission_template", " 7 ", 7),
+            ("read_timeout", " 30 ", 30.0),
+            ("verify", " /etc/ssl/ca.pem ", "/etc/ssl/ca.pem"),
+            ("space_url", " https://drive.example.com/{id} ", "https://drive.example.com/{id}"),
+            ("token_prefix", "Token: ", "Token: "),
+        ],
+    )
+    def test_outer_blanks(self, name, given, value):
+        assert getattr(settings_from(connection({name: given})), name) == value
+
+    def test_a_secrets_blanks_are_part_of_it(self):
+        settings = settings_from(
+            connection(
+                {"user_id": "1", "proxies": {"https": "http://u@p:1"}, "proxy_password": " a "},
+                login="app",
+                password=f" {SECRET}\n",
+            )
+        )
+        assert settings.password == f" {SECRET}\n"
+        assert settings.proxies == {"https": "http://u:%20a%20@p:1"}
+
+    @pytest.mark.parametrize(
+        "url", ["HTTPS://drive.example.com", "https://drive.example.com/@me/{containerId}"]
+    )
+    def test_space_url(self, url):
+        assert settings_from(connection({"space_url": url})).space_url == url
+
+    @pytest.mark.parametrize(
+        ("proxy", "sent"),
+        [
+            ("http://user@proxy:1", "http://user:a%2Fb@proxy:1"),
+            ("user@proxy:1", "http://user:a%2Fb@proxy:1"),
+            ("proxy.example.com:1", "http://proxy.example.com:1"),
+            ("SOCKS5H://user@proxy:1", "socks5h://user:a%2Fb@proxy:1"),
+        ],
+    )
+    def test_a_proxys_password_of_its_own(self, proxy, sent):
+        extra = {"proxies": {"https": proxy}, "proxy_password": "a/b"}
+        assert settings_from(connection(extra)).proxies == {"https": sent}
+
+    @pytest.mark.parametrize(
         ("prefix", "sent"),
         [("Bearer+", "Bearer+"), ("Bearer ", "Bearer "), ("Bearer", "Bearer "), ("AT+", "AT+"), ("None", "")],
     )
@@ -145,7 +193,7 @@ class TestEndpoint:
 
     def test_schema(self):
         """In a URI connection what follows the host is the schema."""
-        assert "has a path" in refused(host="kd.example.com", schema="koodrive")
+        assert "schema is set" in refused(host="kd.example.com", schema="koodrive")
 
     @pytest.mark.parametrize(
         "host",
@@ -277,13 +325,88 @@ class TestRefused:
             ("space_url", "javascript:alert(1)"),
             ("space_url", "//evil.example.com"),
             ("space_url", "https://a b"),
+            ("space_url", "https://[drive"),
+            ("space_url", "https://drive.example.com:port/"),
             ("user_id", []),
+            ("user_id", 1.505084218764547e18),
+            ("user_id", True),
             ("language", {}),
             ("token_prefix", []),
         ],
     )
     def test_extra(self, name, value):
         assert f"extra {name}" in refused({name: value})
+
+    def test_an_id_that_was_rounded(self):
+        assert "extra user_id 1.505084218764547e+18 is wrong: write it as text, in quotes" in refused(
+            {"user_id": 1.505084218764547e18}
+        )
+
+    @pytest.mark.parametrize("placeholder", ["{name}", "{Id}", "{}", "{id", "id}", "{{id}}"])
+    def test_placeholder_of_a_space_that_is_none(self, placeholder):
+        message = refused({"space_url": f"https://drive.example.com/{placeholder}"})
+        assert "{id} and {containerId} are the only ones" in message
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            f"https://app:{SECRET}@drive.example.com/{{id}}",
+            f"https://app:{SECRET}/x@drive.example.com",
+            f"//app:{SECRET}@drive.example.com",
+            f"https://app:{SECRET}@[drive",
+        ],
+    )
+    def test_credentials_in_the_address_of_a_space(self, url):
+        assert "extra space_url is wrong" in refused({"space_url": url})
+
+    @pytest.mark.parametrize(
+        "proxy",
+        [
+            "ftp://proxy:3128",
+            "socks://proxy:1080",
+            f"user:{SECRET}@proxy:3128",
+            f"ftp://user:{SECRET}@proxy:3128",
+            "//proxy:3128",
+            "proxy:3128",
+        ],
+    )
+    def test_proxy_that_requests_cannot_use(self, proxy):
+        message = refused({"proxies": {"https": proxy}})
+        assert "must look like http://proxy.example.com:3128" in message
+        assert "http, https, socks4, socks4a, socks5, socks5h" in message
+
+    @pytest.mark.parametrize(
+        "proxy",
+        [
+            "http://p:1",
+            "HTTP://p:1",
+            "https://p",
+            "socks4a://p:1",
+            "socks5h://p:1",
+            "p.example.com:3128",
+            "p",
+        ],
+    )
+    def test_proxy_that_it_can_use(self, proxy):
+        assert settings_from(connection({"proxies": {"https": proxy}})).proxies == {"https": proxy}
+
+    @pytest.mark.parametrize(
+        ("proxy", "warned"),
+        [
+            (f"http://user:{SECRET}@proxy:3128", True),
+            (f"socks5://:{SECRET}@proxy:3128", True),
+            ("http://user@proxy:3128", False),
+            ("http://proxy:3128", False),
+        ],
+    )
+    def test_a_proxys_password_among_the_proxies(self, caplog, proxy, warned):
+        """Airflow 3.0 takes no extra of this name for a secret."""
+        extra = {"proxies": {"http": proxy}, "proxy_password": "other"}
+        assert settings_from(connection(extra)).proxies
+        assert ["put it into extra proxy_password" in message for message in caplog.messages] == [
+            True
+        ] * warned
+        assert SECRET not in caplog.text
 
     def test_a_proxys_password_is_not_shown(self):
         refused({"proxies": {"https": f"http://user:{SECRET}@"}})

@@ -185,6 +185,16 @@ class TestAClockThatIsWrongForOneAnswer:
         assert GroupSpaces(auth).create("Finance")["created"] is True
 
 
+def long_ago(noted):
+    """An hour, as far as a note goes."""
+    hour = timedelta(hours=1)
+    times = {name: noted[name] for name in ("sent_at", "ours_until", "settled_by")}
+    return {
+        **noted,
+        **{name: (datetime.fromisoformat(time) - hour).isoformat() for name, time in times.items()},
+    }
+
+
 class TestTheNextTry:
     """A try that has seen its end takes no space for its own that appeared later."""
 
@@ -202,14 +212,20 @@ class TestTheNextTry:
                 team["createTime"] = appeared.isoformat()
 
         with relay(sandbox, rewrite=own_spaces(change)) as server:
-            noted = dict(journal.noted)
-            for after, outcome in ((5, KooDriveOutcomeUnknownError), (600, KooDriveConflictError)):
-                appeared = datetime.now(timezone.utc) + timedelta(seconds=after)
+            journal.noted = noted = long_ago(journal.noted)
+            until = datetime.fromisoformat(noted["ours_until"])
+            for after, outcome in (
+                (-30, KooDriveOutcomeUnknownError),
+                (5, KooDriveOutcomeUnknownError),
+                (600, KooDriveConflictError),
+                (8 * 60 * 60, KooDriveOutcomeUnknownError),
+            ):
+                appeared = until + timedelta(seconds=after)
                 with pytest.raises(outcome):
                     through(server, sandbox).create("Finance", journal=journal)
                 assert journal.noted == noted
             # Within the same seconds nothing tells the two apart.
-            appeared = datetime.fromisoformat(noted["ours_until"])
+            appeared = until
             assert through(server, sandbox).create("Finance", journal=journal)["created"] is True
 
     @pytest.mark.parametrize(("after", "ours"), [(1, True), (30, False)])
@@ -228,14 +244,15 @@ class TestTheNextTry:
         with pytest.raises(KilledError):
             GroupSpaces(sandbox_client(sandbox)).create("Finance", journal=journal)
         GroupSpaces(sandbox_client(sandbox)).create("Finance")
-        appeared = datetime.now(timezone.utc) + timedelta(seconds=after)
+        journal = Journal(long_ago(journal.noted))
+        appeared = datetime.fromisoformat(journal.noted["sent_at"]) + timedelta(seconds=after)
 
         def change(told, _request):
             for team in told["teams"]:
                 team["createTime"] = appeared.isoformat()
 
         with relay(sandbox, rewrite=own_spaces(change)) as server:
-            next_try, journal = through(server, sandbox), Journal(journal.noted)
+            next_try = through(server, sandbox)
             if ours:
                 assert next_try.create("Finance", journal=journal)["created"] is True
             else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 
 import pytest
 from support.clients import token_client
@@ -89,7 +90,19 @@ class TestTheRequestDidNotLeave:
             return True
 
         with RawServer(always(b""), greet=greet) as server:
-            check_not_sent(server.url.replace("http:", "https:"), caplog, "TLS failed")
+            url = server.url.replace("http:", "https:")
+            check_not_sent(url, caplog, "TLS failed")
+            check_not_sent(url, caplog, "this port does not speak TLS: check the connection's host and port")
+            error, _ = failure(url, "GET", caplog)
+            assert "authority" not in str(error)
+
+    def test_tls_with_a_server_that_says_nothing(self, caplog):
+        with RawServer(always(b""), greet=lambda new: new.hang()) as server:
+            url = server.url.replace("http:", "https:")
+            check_not_sent(url, caplog, "the TLS handshake was not answered")
+            check_not_sent(url, caplog, "does this port speak TLS?")
+            error, _ = failure(url, "GET", caplog)
+            assert "read_timeout" not in str(error)
 
     def test_tls_that_nobody_has_signed(self, tls, caplog):
         with RawServer(always(SUCCESS), tls=tls[0]) as server:
@@ -123,7 +136,7 @@ class TestTheRequestDidNotLeave:
     @pytest.mark.parametrize("end", ["hang", "close", "reset"])
     def test_proxy_that_does_not_answer(self, end, caplog):
         with RawServer(lambda exchange: getattr(exchange, end)()) as proxy:
-            check_not_sent("https://koodrive.invalid", caplog, "", proxies={"https": proxy.url})
+            check_not_sent("https://koodrive.invalid", caplog, "proxies", proxies={"https": proxy.url})
 
 
 ENDS = {
@@ -362,6 +375,42 @@ class TestSettings:
             with pytest.raises(KooDriveConfigError, match="CA certificate"):
                 token_client(server.url, verify="/nowhere/ca.pem").call("GET", PATH)
             assert server.connections == 0
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            None,
+            "",
+            "garbage",
+            "-----BEGIN CERTIFICATE-----\nno\n-----END CERTIFICATE-----\n",
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        ],
+        ids=["missing", "empty", "garbage", "no base64", "no certificate"],
+    )
+    def test_file_of_authorities_that_is_none(self, tls, tmp_path, content):
+        path = tmp_path / "authority.pem"
+        if content is not None:
+            path.write_text(content)
+        with RawServer(always(SUCCESS), tls=tls[0]) as server:
+            with pytest.raises(KooDriveError, match="check extra verify") as caught:
+                token_client(server.url, verify=str(path), max_attempts=1).call("GET", PATH)
+            assert "host" not in str(caught.value)
+            assert server.requests == []
+
+    @pytest.mark.skipif(find_spec("socks") is not None, reason="SOCKS works here")
+    def test_socks_without_the_package(self):
+        proxies = {"https": "socks5h://user:s3cr3t@127.0.0.1:1"}
+        with pytest.raises(KooDriveConfigError, match=r'extra proxies.*pip install "requests\[socks\]"'):
+            token_client("https://koodrive.invalid", proxies=proxies).call("GET", PATH)
+
+    @pytest.mark.parametrize(
+        "proxy",
+        ["ftp://127.0.0.1:1", "socks://127.0.0.1:1", "socks6://127.0.0.1:1", "user:s3cr3t@127.0.0.1:1"],
+    )
+    def test_proxy_of_another_kind(self, proxy):
+        with pytest.raises(KooDriveConfigError, match="socks5h") as caught:
+            token_client("http://koodrive.invalid", proxies={"http": proxy}).call("GET", PATH)
+        assert "s3cr3t" not in str(caught.value)
 
     def test_proxy(self):
         with RawServer(always(SUCCESS)) as proxy:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextvars import ContextVar
+from importlib.util import find_spec
 
 import pytest
 from support.raw_server import JSON, RawServer, always, reply
 from support.tls import self_signed
 
+from airflow_provider_koodrive.api import client as client_module
 from airflow_provider_koodrive.api import diagnosis
 from airflow_provider_koodrive.hooks.koodrive import KooDriveHook
 
@@ -51,6 +56,17 @@ def at(url, *, token=SECRET, **extra):
     return {"conn_type": "koodrive", "host": url, "password": token, "extra": extra}
 
 
+def answering(*, listing, other=None):
+    """A server that answers the list of group spaces so, and all else otherwise: status and body each."""
+    replies = [reply(body, status, headers=[JSON]) for status, body in (listing, other or listing)]
+    return lambda exchange: exchange.send(replies[0 if exchange.request.path.endswith("groupList") else 1])
+
+
+NOT_ADMINISTRATOR = (400, {"code": 13000410, "msg": "No permission."})
+SESSION = (200, {"code": 0, "data": {"innerUserId": "1505", "userName": "Eve"}})
+OWN_SPACES = (200, {"code": 0, "total": 0, "teams": []})
+
+
 class TestWorks:
     @pytest.mark.parametrize("kind", ["app authentication", "an access token"])
     def test_as_tenant_administrator(self, koodrive_sandbox, press, kind):
@@ -69,8 +85,22 @@ class TestWorks:
         token = koodrive_sandbox.issue_token(user) if "token" in kind else None
         works, message = press(koodrive_sandbox.connection_json(user_id=user, token=token))
         assert works
-        assert f"connected with {kind} as user {user} (User 002), not a tenant administrator" in message
+        # The documents promise a user's name to that user's session only.
+        name = " (User 002)" if "token" in kind else ""
+        assert f"connected with {kind} as user {user}{name}, not a tenant administrator" in message
         assert "GroupSpaceListOperator does not" in message
+
+    @pytest.mark.parametrize("kind", ["app authentication", "an access token"])
+    def test_somebody_else_asks_for_nothing_that_needs_rights(self, koodrive_sandbox, press, kind):
+        user = koodrive_sandbox.user_ids[1]
+        token = koodrive_sandbox.issue_token(user) if "token" in kind else None
+        press(koodrive_sandbox.connection_json(user_id=user, token=token))
+        second = "/koodrive/ose/v1/" + ("session/auth" if token else "space/teamList")
+        assert [call.path for call in koodrive_sandbox.calls] == [
+            "/koodrive/ose/v1/space/groupList",
+            second,
+        ]
+        assert {call.method for call in koodrive_sandbox.calls} == {"GET"}
 
     def test_it_reads_and_nothing_else_with_two_calls(self, koodrive_sandbox, press, administrator):
         assert press(administrator)[0]
@@ -93,6 +123,95 @@ class TestWorks:
         assert "its user (Eve ***)" in message
         assert SECRET not in message
 
+    def test_a_long_name_leaves_room_for_the_verdict(self, press):
+        body = {"code": 0, "groups": [], "data": {"userName": "x" * 3000}}
+        with RawServer(always(reply(body, headers=[JSON]))) as server:
+            works, message = press(at(server.url))
+        assert works
+        assert "a tenant administrator: creating and listing group spaces works" in message
+        assert "x" * 100 in message
+        assert "x" * 101 not in message
+
+    @pytest.mark.parametrize("refusal", [NOT_ADMINISTRATOR, (403, {"code": 403, "message": "Forbidden"})])
+    @pytest.mark.parametrize("kind", ["app authentication", "an access token"])
+    def test_a_refusal_and_an_answer_of_koodrives(self, administrator, press, kind, refusal):
+        """The documents name no code for those who are no administrators."""
+        token = "token" in kind
+        with RawServer(answering(listing=refusal, other=SESSION if token else OWN_SPACES)) as server:
+            works, message = press(at(server.url) if token else {**administrator, "host": server.url})
+        assert works
+        assert "not a tenant administrator" in message
+
+    @pytest.mark.parametrize(
+        "body",
+        [{"code": 0, "groups": []}, {"groups": []}, {"code": 0, "groups": None, "groupsTotal": 0}],
+        ids=str,
+    )
+    def test_an_enterprise_without_spaces(self, press, body):
+        with RawServer(answering(listing=(200, body), other=SESSION)) as server:
+            assert press(at(server.url))[0]
+
+
+class TestRefusedEverything:
+    """Whoever answers, KooDrive did not let this user do anything."""
+
+    @pytest.fixture(params=["app authentication", "an access token"])
+    def connection(self, request, administrator):
+        return administrator if "app" in request.param else at("")
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {"code": 403, "message": "Forbidden"},
+            {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Forbidden", "code": 403},
+            {"code": "APIGW.0302", "msg": "The IP address is not authorized"},
+            {"message": "Forbidden"},
+        ],
+        ids=["firewall", "Kubernetes", "gateway", "no code"],
+    )
+    def test_by_something_before_koodrive(self, fails, connection, body):
+        with RawServer(always(reply(body, 403, headers=[JSON]))) as server:
+            message = fails({**connection, "host": server.url})
+        assert "This comes from something before KooDrive" in message
+        assert "connected" not in message
+
+    def test_by_koodrive(self, fails, connection):
+        with RawServer(answering(listing=NOT_ADMINISTRATOR)) as server:
+            message = fails({**connection, "host": server.url})
+        assert "let KooDrive's administrator check" in message
+
+    @pytest.mark.parametrize(
+        ("second", "words"),
+        [
+            ((502, b"<html>"), "Try again in a minute"),
+            ((500, {"code": 13000201}), "Try again in a minute"),
+            ((200, b"<html>"), "Check the connection's host, port and proxies"),
+            ((200, {"code": 0}), "the answer is not KooDrive's"),
+            ((200, {"code": 0, "data": []}), "the answer is not KooDrive's"),
+            ((200, {"code": 0, "data": {}}), "the answer is not KooDrive's"),
+            ((401, {"code": "APIGW.0301"}), "KooDrive does not accept the credentials"),
+        ],
+        ids=str,
+    )
+    def test_and_the_second_call_failed(self, fails, connection, second, words):
+        with RawServer(answering(listing=NOT_ADMINISTRATOR, other=second)) as server:
+            assert words in fails({**connection, "host": server.url})
+
+    @pytest.mark.parametrize(
+        ("status", "body", "words"),
+        [
+            (404, {"code": 404}, "This comes from something before KooDrive"),
+            (400, {"code": -1}, "This comes from something before KooDrive"),
+            (200, {"code": 200, "data": []}, "This comes from something before KooDrive"),
+            (400, {"code": 13000102}, "KooDrive refuses this user"),
+            (400, {"code": 13000412}, "KooDrive refuses this user"),
+            (409, {"code": 13000405}, "KooDrive refuses this user"),
+        ],
+    )
+    def test_for_another_reason(self, fails, connection, status, body, words):
+        with RawServer(always(reply(body, status, headers=[JSON]))) as server:
+            assert words in fails({**connection, "host": server.url})
+
 
 class TestCredentials:
     def test_wrong_secret(self, fails, administrator):
@@ -106,6 +225,44 @@ class TestCredentials:
     def test_unknown_user(self, fails, administrator):
         message = fails({**administrator, "extra": {"user_id": "1505084218764547999"}})
         assert "KooDrive does not know user '1505084218764547999'. Set extra user_id" in message
+        assert "Check login (App ID)" in message
+
+    @pytest.mark.parametrize(
+        ("msg", "unknown"),
+        [
+            ("user does not exist", True),
+            ("The user 1505084218764547200 does not exist.", True),
+            ("X-User-Id is unknown", True),
+            ("No such user", True),
+            ("user is inactive", True),
+            ("user signature mismatch", False),
+            ("user authentication failed: unknown AppId", False),
+            ("Incorrect app authentication information: user signature invalid", False),
+        ],
+    )
+    def test_what_is_said_of_a_user(self, fails, administrator, msg, unknown):
+        body = {"code": "APIGW.0303", "msg": msg}
+        with RawServer(always(reply(body, 401, headers=[JSON]))) as server:
+            message = fails({**administrator, "host": server.url})
+        assert ("KooDrive does not know user" in message) is unknown
+        assert "Check login (App ID)" in message
+
+    @pytest.mark.parametrize(
+        "password", [f" {SECRET}", f"{SECRET} ", f"{SECRET}\n"], ids=["start", "end", "line"]
+    )
+    def test_blanks_around_the_password(self, fails, administrator, password):
+        message = fails({**administrator, "password": password})
+        assert "password begins or ends with a blank or a line break" in message
+        assert SECRET not in message
+
+    def test_no_blanks_around_the_password(self, fails, administrator):
+        assert "blank" not in fails({**administrator, "password": SECRET})
+
+    def test_answer_without_a_date(self, fails, administrator):
+        body = {"code": "APIGW.0303", "msg": "refused"}
+        with RawServer(always(reply(body, 401, headers=[JSON]))) as server:
+            message = fails({**administrator, "host": server.url})
+        assert "check that this machine's clock is right" in message
 
     def test_user_that_is_found_out_later(self, fails, administrator):
         """A KooDrive that lets an unknown user sign, as one that may do nothing."""
@@ -127,16 +284,22 @@ class TestCredentials:
         assert token not in message
 
     @pytest.mark.parametrize(
-        ("ahead", "side"), [(3600, "behind"), (-3600, "ahead of"), (-20, "ahead of")], ids=str
+        ("ahead", "off"),
+        [
+            (3600, r"(60 minutes|1 hour) behind"),
+            (-3600, r"(60 minutes|1 hour) ahead of"),
+            (-20, r"\d\d seconds ahead of"),
+            (-100, r"1?\d\d seconds ahead of"),
+            (-7200, "2 hours ahead of"),
+            (3 * 86400, "3 days behind"),
+        ],
+        ids=str,
     )
-    def test_clock(self, koodrive_sandbox, fails, administrator, ahead, side):
+    def test_clock(self, koodrive_sandbox, fails, administrator, ahead, off):
         koodrive_sandbox.faults.add("*", "clock_skew", seconds=ahead)
         message = fails(administrator)
-        off = abs(ahead)
-        assert any(
-            f"set this machine's clock right, which is {seconds} seconds {side} KooDrive's" in message
-            for seconds in (off - 1, off, off + 1, off + 2)
-        )
+        assert re.search(f"set this machine's clock right, which is {off} KooDrive's", message), message
+        assert message.count("clock") == 1
 
     def test_a_clock_that_is_right_is_not_blamed(self, fails, administrator):
         assert "clock" not in fails({**administrator, "password": SECRET})
@@ -177,6 +340,15 @@ class TestConnectionFields:
         assert words in message
         assert CONN_ID not in message
 
+    @pytest.mark.parametrize(
+        "change", [{"password": ""}, {"password": "***"}, {"extra": {"proxy_password": "***"}}]
+    )
+    def test_a_saved_secret_that_the_form_does_not_send(self, fails, administrator, change):
+        assert "type it again, or use `airflow connections test`" in fails({**administrator, **change})
+
+    def test_a_secret_in_the_host_is_not_shown(self, fails, administrator):
+        assert SECRET not in fails({**administrator, "host": f"https://app:{SECRET}/x@drive.example.com"})
+
     def test_a_proxys_password_is_not_shown(self, fails, administrator):
         proxies = {"http": f"http://user:{SECRET} @proxy:port"}
         message = fails({**administrator, "extra": {**administrator["extra"], "proxies": proxies}})
@@ -186,6 +358,14 @@ class TestConnectionFields:
     def test_file_of_authorities_that_is_not_there(self, fails):
         message = fails(at("https://127.0.0.1:1", verify="/no/such/authority.pem"))
         assert "/no/such/authority.pem" in message
+        assert "check extra verify" in message
+
+    def test_a_fault_of_the_test_itself(self, fails, administrator, monkeypatch):
+        monkeypatch.setattr(diagnosis, "_examine", lambda *_: {}["s3cr3t"])
+        message = fails(administrator)
+        assert "the test itself failed (KeyError)" in message
+        assert "there is no connection" not in message
+        assert "s3cr3t" not in message
 
 
 class TestWay:
@@ -212,8 +392,50 @@ class TestWay:
 
     def test_no_tls_at_the_other_end(self, koodrive_sandbox, fails):
         message = fails(at(koodrive_sandbox.url.replace("http", "https")))
-        assert "TLS failed" in message
-        assert "check the connection's host and port" in message
+        assert "this port does not speak TLS: check the connection's host and port" in message
+
+    def test_a_port_that_says_nothing_to_tls(self, fails, monkeypatch):
+        monkeypatch.setattr(diagnosis, "SECONDS", 1.5)
+        with RawServer(always(b""), greet=lambda new: new.hang()) as server:
+            assert "does this port speak TLS?" in fails(at(server.url.replace("http:", "https:")))
+
+    def test_tls_at_the_other_end(self, tmp_path, fails):
+        context, _ = self_signed(tmp_path)
+        with RawServer(always(b""), tls=context) as server:
+            message = fails(at(server.url.replace("https:", "http:")))
+        assert "write https:// before the host" in message
+
+    def test_tls_at_the_other_end_that_says_so(self, fails):
+        page = b"<html>The plain HTTP request was sent to HTTPS port</html>"
+        with RawServer(always(reply(page, 400))) as server:
+            assert "write https:// before the host" in fails(at(server.url))
+
+    @pytest.mark.parametrize("body", [b"<html>", {"code": 407}], ids=str)
+    def test_proxy_that_refuses_a_plain_request(self, fails, body):
+        with RawServer(always(reply(body, 407))) as proxy:
+            proxies = {"http": f"http://user@127.0.0.1:{proxy.port}"}
+            message = fails(
+                at("http://koodrive.invalid", allow_http=True, proxies=proxies, proxy_password=SECRET)
+            )
+        assert "The proxy refuses: check extra proxies and extra proxy_password" in message
+        assert SECRET not in message
+
+    def test_proxy_that_does_not_answer(self, fails, monkeypatch):
+        monkeypatch.setattr(diagnosis, "SECONDS", 1.5)
+        with RawServer(lambda exchange: exchange.hang()) as proxy:
+            message = fails(at("https://koodrive.invalid", proxies={"https": proxy.url}))
+        assert "proxies" in message
+
+    def test_socks(self, fails):
+        if find_spec("socks"):
+            pytest.skip("SOCKS works here")
+        message = fails(at("https://koodrive.invalid", proxies={"https": "socks5h://127.0.0.1:1"}))
+        assert 'for the proxy in extra proxies, pip install "requests[socks]"' in message
+
+    def test_short_deadline(self, fails):
+        with RawServer(lambda exchange: exchange.hang()) as server:
+            message = fails(at(server.url, deadline=0.2))
+        assert "check the connection's host, port and proxies, and its deadline" in message
 
     def test_proxy_that_is_not_there(self, fails):
         with socket.socket() as free:
@@ -251,8 +473,68 @@ class TestWay:
         finally:
             end.set()
 
-    def test_ten_seconds_are_the_most(self):
-        assert diagnosis.SECONDS < 10
+    def test_secrets_backend_that_does_not_answer(self, press, administrator, monkeypatch):
+        end = threading.Event()
+        monkeypatch.setattr(diagnosis, "SECONDS", 0.2)
+        monkeypatch.setattr(KooDriveHook, "get_connection", lambda *_: end.wait() and None)
+        try:
+            works, message = press(administrator)
+        finally:
+            end.set()
+        assert not works
+        assert "could not be read within" in message
+        assert "secrets backend" in message
+
+    @pytest.mark.parametrize("error", [TimeoutError, FutureTimeoutError, ValueError])
+    def test_secrets_backend_that_fails(self, press, administrator, monkeypatch, error):
+        def fail(*_):
+            raise error(SECRET)
+
+        monkeypatch.setattr(KooDriveHook, "get_connection", fail)
+        works, message = press(administrator)
+        assert not works
+        assert "it cannot be read" in message
+        assert SECRET not in message
+
+    def test_the_connection_is_read_in_the_callers_context(self, press, administrator, monkeypatch):
+        """Airflow keeps the running task in a context variable."""
+        variable = ContextVar("variable", default=None)
+        variable.set("the caller's")
+        seen = []
+        read = KooDriveHook.get_connection
+        monkeypatch.setattr(
+            KooDriveHook, "get_connection", lambda _, conn_id: (seen.append(variable.get()), read(conn_id))[1]
+        )
+        assert press(administrator)[0]
+        assert seen == ["the caller's"]
+
+    @pytest.mark.parametrize("reading", [0, 5, 8.9])
+    @pytest.mark.parametrize("seconds", [0.5, 86400])
+    def test_ten_seconds_are_the_most(self, press, administrator, monkeypatch, seconds, reading):
+        """What the client and the watch over it are told, when reading the connection took its time."""
+
+        class AfterReading:
+            def __init__(self, seconds):
+                self.seconds = seconds
+
+            def left(self):
+                return self.seconds - reading
+
+        told = []
+
+        def diagnose(client, *, seconds, hint):
+            told.append((client, seconds))
+            return True, "connected"
+
+        monkeypatch.setattr(client_module, "Deadline", AfterReading)
+        monkeypatch.setattr(diagnosis, "diagnose", diagnose)
+        times = dict.fromkeys(("connect_timeout", "read_timeout", "deadline"), seconds)
+        extra = {**administrator["extra"], "max_attempts": 100, **times}
+        assert press({**administrator, "extra": extra}) == (True, "connected")
+        ((client, watched),) = told
+        assert client.max_attempts == 1
+        assert 0 < client.deadline().seconds < watched or client.deadline().seconds == seconds
+        assert reading + watched < 10
 
 
 class TestOtherEnd:
@@ -265,10 +547,30 @@ class TestOtherEnd:
         koodrive_sandbox.faults.add("*", **fault)
         assert "Check the connection's host, port and proxies" in fails(administrator)
 
-    @pytest.mark.parametrize("body", [{"code": 0}, {"code": 0, "data": {"groups": []}}], ids=str)
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {"code": 0},
+            {"code": 0, "data": {"groups": []}},
+            {"code": 0, "total": 0, "data": []},
+            {"code": 0, "groups": None, "total": "x"},
+            {"code": 0, "groups": {"a": 1}, "groupsTotal": "many"},
+            {"code": 0, "groups": "", "groupsMax": True},
+        ],
+        ids=str,
+    )
     def test_another_service_with_a_similar_envelope(self, fails, body):
         with RawServer(always(reply(body, headers=[JSON]))) as server:
             assert "a list of group spaces has other fields" in fails(at(server.url))
+
+    def test_another_service_without_a_code(self, fails):
+        with RawServer(always(reply({"total": 3, "items": []}, headers=[JSON]))) as server:
+            assert "Check the connection's host, port and proxies" in fails(at(server.url))
+
+    def test_a_list_that_looks_right_and_a_page(self, fails, administrator):
+        """Such as a mirror of a few paths only."""
+        with RawServer(answering(listing=(200, {"code": 0, "groups": []}), other=(200, b"<html>"))) as server:
+            assert "the answer is not KooDrive's" in fails({**administrator, "host": server.url})
 
     @pytest.mark.parametrize("status", [401, 403])
     def test_gateway_that_refuses(self, koodrive_sandbox, fails, administrator, status):
