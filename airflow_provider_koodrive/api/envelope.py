@@ -176,7 +176,7 @@ def _json_object(body: bytes) -> dict[str, Any]:
 
 def _may_be_deep(marks: bytes) -> bool:
     """Whether brackets alone leave it open, those in texts included; a look at each value takes longer."""
-    brackets = marks.replace(b",", b"")
+    brackets = marks.translate(None, delete=b",")
     for _ in range(_SHALLOW_LEVELS):
         brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
     return brackets.count(b"{") + brackets.count(b"[") + 2 * _SHALLOW_LEVELS > DEEPEST_LEVEL

@@ -72,12 +72,12 @@ class _Record(_Identified, total=False):
     userNum: LenientInt
 
 
-_NUMBERS: set[Literal["status", "capacity", "spaceUsed", "userNum"]] = {
+_NUMBERS: tuple[Literal["status", "capacity", "spaceUsed", "userNum"], ...] = (
     "status",
     "capacity",
     "spaceUsed",
     "userNum",
-}
+)
 
 
 def _named(records: object) -> object:
@@ -170,9 +170,10 @@ def parse_group_space_page(envelope: Mapping[str, Any], *, key: str) -> GroupSpa
     if key not in envelope and page["total"] != 0:
         raise KooDriveResponseError(f"KooDrive's answer has no {key}")
     for space, source in zip(page["groups"], envelope.get(key) or (), strict=True):
-        for name in _NUMBERS - source.keys():
-            # The schema's default for what does not parse also fills what is not there.
-            del space[name]  # type: ignore[misc]
+        for name in _NUMBERS:
+            if name not in source:
+                # The schema's default for what does not parse also fills what is not there.
+                del space[name]
     return page
 
 

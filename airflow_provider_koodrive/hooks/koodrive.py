@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from airflow.providers.common.compat.sdk import BaseHook
@@ -137,7 +137,7 @@ class KooDriveHook(BaseHook):
         members: Sequence[Mapping[str, Any]] | None = None,
         capacity: int | None = None,
         icon_url: str | None = None,
-        if_exists: str = "fail",
+        if_exists: Literal["fail", "reuse"] = "fail",
         journal: CreateJournal | None = None,
     ) -> dict[str, Any]:
         """

@@ -63,6 +63,7 @@ GroupSpaceListOperator(task_id="page_size", page_size="many")  # wrong
 KooDriveHook(42)  # wrong
 KooDriveHook().create_group_space(42)  # wrong
 KooDriveHook().create_group_space("A", capacity="many")  # wrong
+KooDriveHook().create_group_space("A", if_exists="ignore")  # wrong
 KooDriveHook().list_group_spaces(page_size="many")  # wrong
 KooDriveHook().find_group_space(None)  # wrong
 KooDriveRetryPolicy(delay="long")  # wrong
