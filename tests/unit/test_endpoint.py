@@ -45,7 +45,7 @@ def test_credentials(host):
         (f"//drive.example.com/{SECRET}", "is not an endpoint"),
         (f"https://app:{SECRET}", "'https://app' is not an endpoint"),
         (f"https://[{SECRET}", "host is not an endpoint"),
-        (f"https://[{SECRET}]/", "host is not an endpoint"),
+        (f"https://[{SECRET}]/", "is not an endpoint"),
         (f"https://a\u2100b/{SECRET}", "host is not an endpoint"),
         ("https://" + "a" * 3000 + "/path", "has a path"),
     ],

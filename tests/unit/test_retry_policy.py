@@ -77,6 +77,7 @@ def policy() -> Any:
     return module.KooDriveRetryPolicy(delay=10, longest_delay=LONGEST)
 
 
+@needs_policies
 @pytest.mark.parametrize("argument", [{"delay": -1}, {"longest_delay": 1e9}, {"delay": "30"}], ids=str)
 def test_wrong_arguments(argument: dict[str, Any]) -> None:
     module = importlib.import_module(MODULE)
