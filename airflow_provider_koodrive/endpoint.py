@@ -58,7 +58,9 @@ def _parts(where: str, host: str) -> tuple[str, str, int | None]:
         port = parts.port
     except ValueError:
         raise KooDriveConfigError(f"{problem} is not an endpoint; give e.g. {DEFAULT_HOST}:443") from None
-    if parts.scheme not in ("http", "https") or not host.isprintable() or not _HOST_NAME.fullmatch(name):
+    bracketed = "[" in host and ":" not in name  # Python 3.10 lets it pass
+    sound = host.isprintable() and _HOST_NAME.fullmatch(name) and not bracketed
+    if parts.scheme not in ("http", "https") or not sound:
         raise KooDriveConfigError(f"{problem} is not an endpoint; give e.g. {DEFAULT_HOST}")
     if parts.path.strip("/") or parts.query or parts.fragment:
         raise KooDriveConfigError(f"{problem} has a path; give scheme, host and port alone")
