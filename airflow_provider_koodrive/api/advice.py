@@ -127,12 +127,10 @@ def _duration(seconds: float) -> str:
 def _credentials(client: KooDriveClient, err: KooDriveError) -> str:
     if not isinstance(client.auth, AppAuth):
         return _SESSION_OVER
-    now = pendulum.now("UTC")
     advice = [
         _unknown(client.auth) if _USER_UNKNOWN.search(err.msg or "") else "",
         _CREDENTIALS,
-        # No answer has told the time where the two clocks agree to the microsecond.
-        _NO_DATE if client.by_server(now) == (now, now) else "",
+        "" if client.was_told_the_time else _NO_DATE,
     ]
     return ". ".join(part for part in advice if part)
 

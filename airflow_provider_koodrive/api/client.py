@@ -49,6 +49,10 @@ log = logging.getLogger(__name__)
 LONGEST_DEADLINE_SECONDS = 1e9  # what is longer cannot be calculated with
 MOST_CLOCK_SKEWS = 16
 
+# A Date header has whole seconds, and an answer takes its time: up to so much shows no difference.
+DATE_RESOLUTION_SECONDS = 1.0
+SKEW_OF_EQUAL_CLOCKS_SECONDS = 2.0
+
 
 class Deadline:
     """
@@ -153,14 +157,24 @@ class KooDriveClient:
         """Return the present time by KooDrive's clock, as far as an answer's ``Date`` header told it."""
         return pendulum.now("UTC").subtract(seconds=self._clock_skews[-1] if self._clock_skews else 0.0)
 
+    @property
+    def was_told_the_time(self) -> bool:
+        """Whether an answer's ``Date`` has told KooDrive's time."""
+        return bool(self._clock_skews)
+
     def by_server(self, moment: pendulum.DateTime) -> tuple[pendulum.DateTime, pendulum.DateTime]:
         """
         Return what KooDrive's clock showed at the earliest and at the latest, by the last answers' ``Date``.
 
+        The two clocks count as equal unless a ``Date`` shows otherwise.
+
         :param moment: a time by this machine's clock
         """
-        skews = self._clock_skews or (0.0,)
-        return moment.subtract(seconds=max(skews)), moment.subtract(seconds=min(skews))
+        skews = self._clock_skews
+        if all(0 <= skew <= SKEW_OF_EQUAL_CLOCKS_SECONDS for skew in skews):
+            return moment, moment
+        latest = moment.subtract(seconds=min(skews)).add(seconds=DATE_RESOLUTION_SECONDS)
+        return moment.subtract(seconds=max(skews)), latest
 
     def deadline(self) -> Deadline:
         """Start the time of one call with all its attempts."""

@@ -322,9 +322,11 @@ class Creation:
         longest = (
             0 if over else min(self._client.longest_attempt, self._deadline.left(), LONGEST_ATTEMPT_SECONDS)
         )
-        now_there = self._client.by_server(now)[1].add(seconds=CLOCK_TOLERANCE_SECONDS)
-        ours_until = now_there.add(seconds=min(longest, CREATE_SECONDS))
-        settled_by = now_there.add(seconds=longest + LATE_SECONDS)
+        now_there = self._client.by_server(now)[1]
+        tolerant = now_there.add(seconds=CLOCK_TOLERANCE_SECONDS)
+        # A try that is over has looked last of all: what comes later need not be its own.
+        ours_until = now_there if over else tolerant.add(seconds=min(longest, CREATE_SECONDS))
+        settled_by = tolerant.add(seconds=longest + LATE_SECONDS)
         if self._earlier is not None:
             ours_until = max(ours_until, moment(self._earlier.ours_until))
             settled_by = max(settled_by, moment(self._earlier.settled_by))

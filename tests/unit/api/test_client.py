@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import logging
+import time
+from email.utils import formatdate
 
+import pendulum
 import pytest
 from support.clients import APP_SECRET, TOKEN, app_client, token_client
 from support.raw_server import JSON, Exchange, RawServer, always, reply
@@ -239,6 +242,50 @@ class TestRedirects:
         ) as other:
             token_client(other.url).call("GET", PATH)
         assert server.connections == 0
+
+
+class TestKooDrivesTime:
+    """Told by ``Date``, which has whole seconds."""
+
+    @staticmethod
+    def bounds(ahead: float) -> tuple[float, float, float]:
+        """
+        Ask three times.
+
+        :return: by how many seconds KooDrive's clock is ahead, at least and at most; how long it took
+        """
+
+        def handle(exchange: Exchange) -> None:
+            date = formatdate(int(time.time() + ahead), usegmt=True)
+            exchange.send(reply({"code": 0}, headers=[JSON, ("Date", date)]))
+
+        with RawServer(handle) as server:
+            client = token_client(server.url)
+            assert not client.was_told_the_time
+            started = time.monotonic()
+            for _ in range(3):
+                client.call("GET", PATH)
+            took = time.monotonic() - started
+        assert client.was_told_the_time
+        now = pendulum.now("UTC")
+        earliest, latest = ((moment - now).total_seconds() for moment in client.by_server(now))
+        return earliest, latest, took
+
+    def test_equal_clocks_are_equal_to_the_microsecond(self):
+        earliest, latest, took = self.bounds(0.0)
+        assert (earliest, latest) == (0.0, 0.0) or took > 1.0
+
+    @pytest.mark.parametrize("ahead", [-3600.0, -600.5, 600.5, 3600.0])
+    def test_others_are_known_as_well_as_the_header_tells(self, ahead):
+        earliest, latest, took = self.bounds(ahead)
+        assert earliest <= ahead <= latest
+        assert latest - earliest <= 2.0 + took
+
+    def test_nobody_has_told(self, server):
+        client, now = token_client(server.url), pendulum.now("UTC")
+        client.call("GET", PATH)
+        assert not client.was_told_the_time
+        assert client.by_server(now) == (now, now)
 
 
 class TestErrorsTell:

@@ -228,6 +228,26 @@ class TestTheNextTry:
             appeared = until
             assert through(server, sandbox).create("Finance", journal=journal)["created"] is True
 
+    def test_what_another_run_creates_at_once_is_not_taken(self, sandbox):
+        """The try has looked after its create failed, so what comes a moment later need not be its own."""
+        journal = Journal()
+        sandbox.faults.add("create", "drop_before_commit", times=1)
+        with pytest.raises(KooDriveOutcomeUnknownError):
+            GroupSpaces(sandbox_client(sandbox, max_attempts=1)).create("Finance", journal=journal)
+        GroupSpaces(sandbox_client(sandbox)).create("Finance")
+        with pytest.raises(KooDriveOutcomeUnknownError, match="or from another"):
+            GroupSpaces(sandbox_client(sandbox)).create("Finance", journal=journal)
+        assert len(sandbox.spaces()) == 1
+
+    def test_what_was_created_before_the_end_is_taken_though_lists_lag(self, sandbox):
+        journal = Journal()
+        sandbox.faults.add("create", "stale_list", times=1, seconds=1000)
+        sandbox.faults.add("create", "drop_after_commit", times=1)
+        with pytest.raises(KooDriveOutcomeUnknownError):
+            GroupSpaces(sandbox_client(sandbox, max_attempts=1)).create("Finance", journal=journal)
+        sandbox._store._execute("UPDATE spaces SET visible_from = 0")
+        assert GroupSpaces(sandbox_client(sandbox)).create("Finance", journal=journal)["created"] is True
+
     @pytest.mark.parametrize(("after", "ours"), [(1, True), (30, False)])
     def test_by_the_time_of_sending_where_the_worker_died(self, sandbox, after, ours):
         """A create takes seconds, so what appears later may be another run's."""
