@@ -173,7 +173,8 @@ def without(text: str, secret: str) -> str:
     }
     for spelled in sorted(spellings, key=len, reverse=True):
         text = text.replace(spelled, MASK)
-    return _SIGNATURE.sub(rf"\1{MASK}", text)
+    # The look before costs a tenth of the search, and answers are long.
+    return _SIGNATURE.sub(rf"\1{MASK}", text) if "Signature=" in text else text
 
 
 def signature(app_secret: str, canonical: str) -> str:

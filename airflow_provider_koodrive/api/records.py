@@ -64,6 +64,7 @@ class _Identified(TypedDict):
 class _Record(_Identified, total=False):
     containerId: str | None
     name: str | None
+    groupName: str | None
     ownerId: str | None
     creator: str | None
     status: LenientInt
@@ -80,23 +81,6 @@ _NUMBERS: tuple[Literal["status", "capacity", "spaceUsed", "userNum"], ...] = (
 )
 
 
-def _named(records: object) -> object:
-    """The tables of one generation say ``name``, those of another and all examples ``groupName``."""
-    if records is None:
-        return []
-    if not isinstance(records, list):
-        return records
-    return [_with_name(record) if isinstance(record, dict) else record for record in records]
-
-
-def _with_name(record: dict[str, Any]) -> dict[str, Any]:
-    named = record.copy()
-    other = named.pop("groupName", None)
-    if named.get("name") in (None, ""):
-        named["name"] = other
-    return named
-
-
 @with_config(ConfigDict(extra="ignore"))
 class GroupSpacePage(TypedDict, total=False):
     """One page of "Querying the List of Group Spaces in an Enterprise" or "… Team Spaces"."""
@@ -106,7 +90,7 @@ class GroupSpacePage(TypedDict, total=False):
     groupsMax: LenientInt
     assignedCapacity: LenientInt
     maxCapacity: LenientInt
-    groups: Annotated[list[_Record], BeforeValidator(_named)]
+    groups: Annotated[list[_Record], BeforeValidator(_list_or_empty)]
 
 
 @with_config(ConfigDict(extra="ignore", coerce_numbers_to_str=True))
@@ -170,10 +154,15 @@ def parse_group_space_page(envelope: Mapping[str, Any], *, key: str) -> GroupSpa
     if key not in envelope and page["total"] != 0:
         raise KooDriveResponseError(f"KooDrive's answer has no {key}")
     for space, source in zip(page["groups"], envelope.get(key) or (), strict=True):
-        for name in _NUMBERS:
-            if name not in source:
-                # The schema's default for what does not parse also fills what is not there.
-                del space[name]
+        if len(space) > len(source):
+            # The schema's default for what does not parse also fills what is not there.
+            for number in _NUMBERS:
+                if number not in source:
+                    del space[number]
+        # The tables of one generation say `name`, those of another and all examples `groupName`.
+        other = space.pop("groupName", None)
+        if not space.get("name"):
+            space["name"] = other
     return page
 
 
