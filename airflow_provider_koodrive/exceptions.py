@@ -40,6 +40,17 @@ class KooDriveError(Exception):
         self.method = method
         self.path = path
 
+    def details(self) -> dict[str, Any]:
+        """Return all but the message, as another error of the same call takes it."""
+        return {
+            "http_status": self.http_status,
+            "code": self.code,
+            "msg": self.msg,
+            "trace_id": self.trace_id,
+            "method": self.method,
+            "path": self.path,
+        }
+
     def __str__(self) -> str:
         details = {
             "call": f"{self.method} {self.path}" if self.method else None,
@@ -151,11 +162,15 @@ class KooDriveMembersError(KooDriveError):
     The space exists, but some of its members could not be added.
 
     :param failed: KooDrive user ids of the missing members
+    :param retry_after: seconds after which KooDrive says it will answer again, None where it does not say
     """
 
-    def __init__(self, message: str, *, failed: Sequence[str], **details: Any) -> None:
+    def __init__(
+        self, message: str, *, failed: Sequence[str], retry_after: float | None = None, **details: Any
+    ) -> None:
         super().__init__(message, **details)
         self.failed = list(failed)
+        self.retry_after = retry_after
 
 
 FINAL_ERRORS = (

@@ -104,7 +104,7 @@ def _way(client: KooDriveClient, err: KooDriveConnectionError | KooDriveResponse
 
 
 def _clock(client: KooDriveClient) -> str:
-    ahead = (pendulum.now("UTC") - client.now()).total_seconds()
+    ahead = (pendulum.now("UTC") - client.clock.now()).total_seconds()
     right = -SIGNATURE_SECONDS <= ahead <= CLOCK_MARGIN_SECONDS + 1
     if right or not isinstance(client.auth, AppAuth):
         return ""
@@ -130,7 +130,7 @@ def _credentials(client: KooDriveClient, err: KooDriveError) -> str:
     advice = [
         _unknown(client.auth) if _USER_UNKNOWN.search(err.msg or "") else "",
         _CREDENTIALS,
-        "" if client.was_told_the_time else _NO_DATE,
+        "" if client.clock.was_told else _NO_DATE,
     ]
     return ". ".join(part for part in advice if part)
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections import deque
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies
 
-import pendulum
 import requests
 import tenacity
 import urllib3.exceptions
 
 from airflow_provider_koodrive.api.auth import header_value
+from airflow_provider_koodrive.api.clock import ServerClock
 from airflow_provider_koodrive.api.envelope import clock_skew_seconds, open_envelope
 from airflow_provider_koodrive.api.request import (
     checked_method,
@@ -47,11 +46,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LONGEST_DEADLINE_SECONDS = 1e9  # what is longer cannot be calculated with
-MOST_CLOCK_SKEWS = 16
-
-# A Date header has whole seconds, and an answer takes its time: up to so much shows no difference.
-DATE_RESOLUTION_SECONDS = 1.0
-SKEW_OF_EQUAL_CLOCKS_SECONDS = 2.0
 
 
 class Deadline:
@@ -113,8 +107,7 @@ class KooDriveClient:
         self._deadline_seconds = deadline
         self._backoff = backoff
         self._longest_retry_after = longest_retry_after
-        # The last answers': one may be wrong.
-        self._clock_skews: deque[float] = deque(maxlen=MOST_CLOCK_SKEWS)
+        self.clock = ServerClock()
         self._verify = verify
         self._proxies = dict(proxies or {})
         self._session = _Session()
@@ -152,29 +145,6 @@ class KooDriveClient:
     def longest_attempt(self) -> float:
         """Seconds after which one attempt is certainly over."""
         return self._connect_timeout + self._read_timeout
-
-    def now(self) -> pendulum.DateTime:
-        """Return the present time by KooDrive's clock, as far as an answer's ``Date`` header told it."""
-        return pendulum.now("UTC").subtract(seconds=self._clock_skews[-1] if self._clock_skews else 0.0)
-
-    @property
-    def was_told_the_time(self) -> bool:
-        """Whether an answer's ``Date`` has told KooDrive's time."""
-        return bool(self._clock_skews)
-
-    def by_server(self, moment: pendulum.DateTime) -> tuple[pendulum.DateTime, pendulum.DateTime]:
-        """
-        Return what KooDrive's clock showed at the earliest and at the latest, by the last answers' ``Date``.
-
-        The two clocks count as equal unless a ``Date`` shows otherwise.
-
-        :param moment: a time by this machine's clock
-        """
-        skews = self._clock_skews
-        if all(0 <= skew <= SKEW_OF_EQUAL_CLOCKS_SECONDS for skew in skews):
-            return moment, moment
-        latest = moment.subtract(seconds=min(skews)).add(seconds=DATE_RESOLUTION_SECONDS)
-        return moment.subtract(seconds=max(skews)), latest
 
     def deadline(self) -> Deadline:
         """Start the time of one call with all its attempts."""
@@ -229,6 +199,9 @@ class KooDriveClient:
         again: Callable[[KooDriveError], bool],
         deadline: Deadline,
         trace_id: str,
+        *,
+        endless: bool = False,
+        jitter: bool = True,
     ) -> tenacity.Retrying:
         """
         Return the loop of one call: attempts, waits and a warning for each wait.
@@ -237,13 +210,18 @@ class KooDriveClient:
         :param again: whether an error leads to another attempt
         :param deadline: no attempt starts after it
         :param trace_id: ``X-Traceid`` of the attempts, for the log
+        :param endless: whether there are as many attempts as the deadline allows
+        :param jitter: whether a wait may be shorter than the backoff
         """
+        stop: Any = tenacity.stop_before_delay(deadline.left())
+        if not endless:
+            stop |= tenacity.stop_after_attempt(self.max_attempts)
 
         def warn(state: tenacity.RetryCallState) -> None:
             log.warning(
-                "Attempt %s of %s of %s failed: %s; next in %.1f s (trace id %s)",
+                "Attempt %s%s of %s failed: %s; next in %.1f s (trace id %s)",
                 state.attempt_number,
-                self.max_attempts,
+                "" if endless else f" of {self.max_attempts}",
                 what,
                 state.outcome.exception() if state.outcome else None,
                 state.upcoming_sleep,
@@ -258,12 +236,10 @@ class KooDriveClient:
                 state.attempt_number,
                 state.outcome.exception() if state.outcome else None,
                 backoff=self._backoff,
-                luck=random.random(),  # noqa: S311 - jitter needs no cryptography
+                luck=random.random() if jitter else 1.0,  # noqa: S311 - jitter needs no cryptography
                 longest_retry_after=self._longest_retry_after,
             ),
-            stop=tenacity.stop_any(
-                tenacity.stop_after_attempt(self.max_attempts), tenacity.stop_before_delay(deadline.left())
-            ),
+            stop=stop,
             before_sleep=warn,
             reraise=True,
         )
@@ -328,6 +304,7 @@ class KooDriveClient:
                 **self._route,
             )
             with response:
+                self.clock.hear(clock_skew_seconds(response.headers))
                 answer = read_body(response, self._redact)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as err:
             raise connection_error(err, this.sent, self._redact) from None
@@ -337,9 +314,6 @@ class KooDriveClient:
             raise err.with_traceback(None) from None
         finally:
             attempt.reset(token)
-        skew = clock_skew_seconds(response.headers)
-        if skew is not None:
-            self._clock_skews.append(skew)
         return open_envelope(
             response.status_code, response.headers, answer, expects=expects, redact=self._redact
         )

@@ -9,27 +9,27 @@ leaves its outcome unknown; a create is sent again only after a look that succee
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pendulum
-
-from airflow_provider_koodrive.api.intent import Intent, Whose, created_at, moment, read_intent
-from airflow_provider_koodrive.api.members import add_missing
+from airflow_provider_koodrive.api.intent import Notes, Whose, created_at
+from airflow_provider_koodrive.api.members import add_missing, has_others
 from airflow_provider_koodrive.api.records import parse_create_answer
 from airflow_provider_koodrive.api.request import new_trace_id
 from airflow_provider_koodrive.api.retry import Verdict, judge
 from airflow_provider_koodrive.exceptions import (
+    FINAL_ERRORS,
     KooDriveConflictError,
     KooDriveError,
     KooDriveMembersError,
     KooDriveOutcomeUnknownError,
+    KooDrivePermissionError,
     KooDriveResponseError,
 )
 from airflow_provider_koodrive.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from airflow_provider_koodrive.api.group_spaces import GroupSpaces
     from airflow_provider_koodrive.api.intent import CreateJournal
@@ -39,17 +39,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CREATE_PATH = "/koodrive/ose/v1/space/group"
-
-# KooDrive's times and its Date header are compared, one of which has whole seconds only.
-CLOCK_TOLERANCE_SECONDS = 2
-
-# How long KooDrive takes for a create at most, where a worker died and nobody saw the answer.
-CREATE_SECONDS = 10
-
-# A create that was given up may still arrive so much later.
-LATE_SECONDS = 60
-
-LONGEST_ATTEMPT_SECONDS = 24 * 60 * 60
 
 
 @dataclass(frozen=True)
@@ -83,52 +72,56 @@ class Creation:
         self._name = str(body["name"])
         self._members = members
         self._reuse = reuse
-        self._journal = journal
         self._deadline = spaces.client.deadline()
         self._trace_id = new_trace_id()
-        self._earlier = read_intent(journal, self._name)
-        self._intent: Intent | None = None
-        self._first_sent: pendulum.DateTime | None = None
+        self._notes = Notes(journal, self._name, self._trace_id, self._client.clock)
+        self._may_have_come = False
         self._unknown = False
         self._blind = False
         self._refusal: KooDriveError | None = None
 
     def run(self) -> dict[str, Any]:
         """Return the space, see :meth:`GroupSpaces.create`."""
-        space = self._first_look()
-        if space is None:
-            sent = self._send()
-            if isinstance(sent, _Created):
-                space = self._listed(sent.answer["id"])
-                self._note(space["id"])
-                return self._result(space, True, sent.answer["failedList"])
-            space = sent
-        return self._take(space)
+        try:
+            space = self._first_look()
+            if space is None:
+                sent = self._send()
+                if isinstance(sent, _Created):
+                    return self._created(sent.answer)
+                space = sent
+            return self._take(space)
+        except KooDriveOutcomeUnknownError:
+            self._notes.over()
+            raise
 
     def _first_look(self) -> Mapping[str, Any] | None:
         try:
             space = self._find()
-        except KooDriveError as err:
-            if self._earlier is not None and self._earlier.space_id is None:
-                raise self._nothing_tells() from err
+        except FINAL_ERRORS:
             raise
-        now, _ = self._client.by_server(pendulum.now("UTC"))
-        if space is None and self._earlier is not None and now > moment(self._earlier.settled_by):
-            self._earlier = None
+        except KooDriveError as err:
+            if self._is_earlier_open():
+                raise self._nothing_tells(err) from err
+            raise
+        if space is None and self._notes.is_settled():
+            self._notes.earlier = None
         return space
+
+    def _is_earlier_open(self) -> bool:
+        return self._notes.earlier is not None and self._notes.earlier.space_id is None
 
     def _take(self, space: Mapping[str, Any]) -> dict[str, Any]:
         whose = self._whose(space)
         if whose is Whose.OURS:
-            self._note(space["id"])
+            self._notes.known(space["id"])
         elif whose is Whose.ANOTHERS or self._reuse:
-            self._take_back()
+            self._notes.take_back()
         else:
-            self._note_end()
             raise self._outcome_unknown(
                 f"nothing tells whether the calling user's group space {self._name!r}, id {space['id']}, "
-                f"created at {one_line(str(space.get('createTime')))}, comes from this create, {self._sent}, "
-                "or from another: look in KooDrive, and take it with if_exists='reuse' if it is the right one"
+                f"created at {one_line(str(space.get('createTime')))}, comes from this create, "
+                f"{self._when()}, or from another: look in KooDrive, and take it with if_exists='reuse' if "
+                "it is the right one"
             )
         if whose is Whose.ANOTHERS and not self._reuse:
             raise KooDriveConflictError(
@@ -139,34 +132,52 @@ class Creation:
 
     def _whose(self, space: Mapping[str, Any]) -> Whose:
         if self._unknown and not (self._blind and self._is_older(space)):
-            return Whose.OURS
-        if self._earlier is not None:
-            now = self._client.by_server(pendulum.now("UTC"))[1].add(seconds=CLOCK_TOLERANCE_SECONDS)
-            return self._earlier.whose(space, now)
-        return Whose.UNCLEAR if self._unknown else Whose.ANOTHERS
+            whose = Whose.OURS
+        elif self._unknown and self._notes.earlier is None:
+            whose = Whose.UNCLEAR
+        else:
+            whose = self._notes.whose(space)
+        guessed = self._unknown or self._is_earlier_open()
+        return Whose.UNCLEAR if guessed and whose is Whose.OURS and self._differs(space) else whose
+
+    def _differs(self, space: Mapping[str, Any]) -> bool:
+        """Whether a space is not what was asked for, so that it need not be ours."""
+        wanted = self._body.get("capacity")
+        if wanted is not None and space.get("capacity") not in (None, wanted):
+            return True
+        if self._unknown:
+            return False  # there was no such space a moment before the create
+        try:
+            return has_others(
+                self._client,
+                space,
+                self._members,
+                owners=self._spaces.caller(self._deadline, self._trace_id),
+                deadline=self._deadline,
+                trace_id=self._trace_id,
+            )
+        except KooDrivePermissionError:
+            return False  # nothing tells, so the time has to
+        except KooDriveError as err:
+            raise self._nothing_tells(err) from err
 
     def _send(self) -> _Created | Mapping[str, Any]:
         what = f"POST {CREATE_PATH} of {self._name!r}"
         try:
             return self._client.repeating(what, self._again, self._deadline, self._trace_id)(self._attempt)
         except KooDriveError as err:
-            if self._unknown:
-                self._note_end()
-            else:
-                self._take_back()
-            if self._unknown or self._earlier is not None:
-                raise self._nothing_tells() from err
+            if self._unknown or self._notes.earlier is not None:
+                raise self._nothing_tells(err) from err
             raise
 
     def _attempt(self) -> _Created | Mapping[str, Any]:
         """Return KooDrive's answer, or the space that is there already."""
-        if self._unknown or self._refusal is not None:
+        if self._may_have_come:
             space = self._find()
             if space is not None:
                 return space
-        if self._refusal is not None:
-            raise self._refusal
-        self._note()
+        self._may_have_come = True  # by the next attempt, before which time passes
+        self._notes.sending(min(self._client.longest_attempt, self._deadline.left()))
         try:
             answer = self._client.send(
                 "POST",
@@ -182,10 +193,12 @@ class Creation:
             verdict = judge("POST", err)
             if verdict is Verdict.UNKNOWN:
                 self._unknown = True
-            elif verdict is Verdict.REPEAT or not (self._unknown or _may_mean_exists(err)):
+            elif not self._unknown:
+                self._notes.take_back()
+            if verdict is Verdict.REPEAT or not (self._unknown or _may_mean_exists(err)):
                 raise
-            elif self._should_be_there(err):
-                self._refusal = err
+            if verdict is Verdict.RAISE and self._should_be_there(err):
+                return self._wait_for_it(err)
             space = self._find()
             if space is None:
                 raise
@@ -193,18 +206,47 @@ class Creation:
 
     def _should_be_there(self, refusal: KooDriveError) -> bool:
         """Whether the space exists by what was sent or answered, and lists may only show it later."""
-        sent_before = self._unknown or self._earlier is not None
+        sent_before = self._unknown or self._notes.earlier is not None
         return sent_before or (self._reuse and isinstance(refusal, KooDriveConflictError))
 
+    def _wait_for_it(self, refusal: KooDriveError) -> Mapping[str, Any]:
+        """Look again and again for a space that is there by what KooDrive has answered."""
+        self._refusal = refusal
+
+        def look() -> Mapping[str, Any]:
+            space = self._find()
+            if space is None:
+                raise refusal
+            return space
+
+        ours = self._unknown or self._is_earlier_open()
+        patient = ours and _may_mean_exists(refusal)
+        return self._look_again(look, lambda error: error is refusal, patient=patient)
+
+    def _look_again(
+        self,
+        look: Callable[[], Mapping[str, Any]],
+        again: Callable[[KooDriveError], bool],
+        *,
+        patient: bool,
+    ) -> Mapping[str, Any]:
+        what = f"the look for {self._name!r}"
+        # Without jitter, which may have all looks at once.
+        repeat = self._client.repeating(
+            what, again, self._deadline, self._trace_id, endless=patient, jitter=False
+        )
+        space: Mapping[str, Any] = repeat(look)
+        return space
+
     def _again(self, error: KooDriveError) -> bool:
-        return error is self._refusal or judge("POST", error) is not Verdict.RAISE
+        return error is not self._refusal and judge("POST", error) is not Verdict.RAISE
 
     def _find(self, new_id: str | None = None) -> Mapping[str, Any] | None:
         space, complete = self._spaces.look(
             self._name, new_id=new_id, deadline=self._deadline, trace_id=self._trace_id
         )
         if space is None and not complete:
-            if self._unknown or self._earlier is not None:
+            if self._unknown or self._notes.earlier is not None:
                 raise KooDriveResponseError(
                     "KooDrive's lists lack group spaces that they count, so nothing tells whether the "
                     f"calling user owns {self._name!r}",
@@ -213,6 +255,15 @@ class Creation:
             self._blind = True
         return space
 
+    def _created(self, answer: CreateAnswer) -> dict[str, Any]:
+        answered = answer["id"]
+        if answered is not None:
+            self._notes.known(answered)
+        space = self._listed(answered)
+        if space["id"] != answered:
+            self._notes.known(space["id"])
+        return self._result(space, True, answer["failedList"])
+
     def _listed(self, new_id: str | None) -> Mapping[str, Any]:
         """Look the new space up: documents differ on whether the answer's id is the group's."""
 
@@ -220,30 +271,30 @@ class Creation:
             space = self._find(new_id)
             if space is None:
                 raise self._outcome_unknown(
-                    f"KooDrive created the group space {self._name!r}, {self._sent}, but its lists do not "
+                    f"KooDrive created the group space {self._name!r}, {self._when()}, but its lists do not "
                     "show it yet: look for it among the calling user's own in KooDrive"
                 )
             return space
 
-        def again(error: KooDriveError) -> bool:
-            return isinstance(error, KooDriveOutcomeUnknownError)
-
+        may_be_the_groups = new_id is not None and new_id.isdecimal()
         try:
-            what = f"look for the new space {self._name!r}"
-            return self._client.repeating(what, again, self._deadline, self._trace_id)(look)
-        except KooDriveError as err:
-            if new_id is None or not new_id.isdecimal():
-                self._note_end()
-                if isinstance(err, KooDriveOutcomeUnknownError):
-                    raise
-                raise self._outcome_unknown(
-                    f"KooDrive created the group space {self._name!r}, {self._sent}, but its lists cannot be "
-                    "asked for its id: look for it among the calling user's own in KooDrive"
-                ) from err
-            log.warning(
-                "Group space %r is created, but its containerId cannot be looked up: %s", self._name, err
+            return self._look_again(
+                look,
+                lambda error: isinstance(error, KooDriveOutcomeUnknownError),
+                patient=not may_be_the_groups,
             )
-            return {"id": new_id}
+        except KooDriveError as err:
+            if may_be_the_groups:
+                log.warning(
+                    "Group space %r is created, but its containerId cannot be looked up: %s", self._name, err
+                )
+                return {"id": new_id}
+            if isinstance(err, KooDriveOutcomeUnknownError):
+                raise
+            raise self._outcome_unknown(
+                f"KooDrive created the group space {self._name!r}, {self._when()}, but its lists cannot be "
+                f"asked for its id, since {err.args[0]}: look for it among the calling user's own in KooDrive"
+            ) from err
 
     def _complete(self, space: Mapping[str, Any]) -> list[str]:
         wanted = self._body.get("capacity")
@@ -265,16 +316,17 @@ class Creation:
                 trace_id=self._trace_id,
             )
         except KooDriveError as err:
-            raise KooDriveMembersError(
+            message = (
                 f"the group space {self._name!r}, id {space['id']}, exists, but nothing tells whether it has "
-                f"all of its {len(self._members)} members: {err.args[0]}; another try adds what it lacks",
+                f"all of its {len(self._members)} members: {err.args[0]}; another try adds what it lacks"
+            )
+            if isinstance(err, FINAL_ERRORS):
+                raise type(err)(message, **err.details()) from err
+            raise KooDriveMembersError(
+                message,
                 failed=[member.user_id for member in self._members],
-                http_status=err.http_status,
-                code=err.code,
-                msg=err.msg,
-                trace_id=err.trace_id,
-                method=err.method,
-                path=err.path,
+                retry_after=getattr(err, "retry_after", None),
+                **err.details(),
             ) from err
 
     def _result(self, space: Mapping[str, Any], created: bool, failed: list[str]) -> dict[str, Any]:
@@ -295,79 +347,30 @@ class Creation:
             "failedList": failed,
         }
 
-    def _nothing_tells(self) -> KooDriveOutcomeUnknownError:
+    def _nothing_tells(self, cause: KooDriveError) -> KooDriveOutcomeUnknownError:
         return self._outcome_unknown(
-            f"nothing tells whether KooDrive created the group space {self._name!r}, {self._sent}: look for "
-            "it among the calling user's own in KooDrive before it is created again"
+            f"nothing tells whether KooDrive created the group space {self._name!r}, {self._when()}, since "
+            f"{cause.args[0]}: look for it among the calling user's own in KooDrive before creating it again"
         )
 
-    @property
-    def _sent(self) -> str:
-        intent = self._intent or self._earlier
-        return f"first sent {intent.sent_at}" if intent else "sent just now"
+    def _when(self) -> str:
+        noted = self._notes.last
+        return f"first sent {noted.sent_at} by KooDrive's clock" if noted else "sent just now"
 
     def _outcome_unknown(self, message: str) -> KooDriveOutcomeUnknownError:
+        noted = self._notes.last
         return KooDriveOutcomeUnknownError(
-            message, name=self._name, trace_id=self._trace_id, method="POST", path=CREATE_PATH
+            message,
+            name=self._name,
+            # The create's, which may be an earlier try's.
+            trace_id=noted.trace_id if noted else self._trace_id,
+            method="POST",
+            path=CREATE_PATH,
         )
-
-    def _note(self, space_id: str | None = None, *, over: bool = False) -> None:
-        """
-        Note what is about to be sent, or what came of it; an earlier try's create may still arrive.
-
-        :param over: whether this try has seen how it ended
-        """
-        now = pendulum.now("UTC")
-        self._first_sent = self._first_sent or now
-        longest = (
-            0 if over else min(self._client.longest_attempt, self._deadline.left(), LONGEST_ATTEMPT_SECONDS)
-        )
-        now_there = self._client.by_server(now)[1]
-        tolerant = now_there.add(seconds=CLOCK_TOLERANCE_SECONDS)
-        # A try that is over has looked last of all: what comes later need not be its own.
-        ours_until = now_there if over else tolerant.add(seconds=min(longest, CREATE_SECONDS))
-        settled_by = tolerant.add(seconds=longest + LATE_SECONDS)
-        if self._earlier is not None:
-            ours_until = max(ours_until, moment(self._earlier.ours_until))
-            settled_by = max(settled_by, moment(self._earlier.settled_by))
-        self._intent = Intent(
-            self._name,
-            sent_at=self._sent_at().isoformat(),
-            ours_until=ours_until.isoformat(),
-            settled_by=settled_by.isoformat(),
-            trace_id=self._trace_id,
-            space_id=space_id,
-        )
-        if self._journal:
-            self._journal.note(asdict(self._intent))
-
-    def _note_end(self) -> None:
-        """Note that this try is over, so that what appears later is not taken for its own."""
-        if self._intent is None:
-            return
-        try:
-            self._note(over=True)
-        except Exception:  # whatever the journal's store raises: the error at hand matters more
-            log.warning("The end of the create of %r cannot be noted", self._name, exc_info=True)
-
-    def _sent_at(self) -> pendulum.DateTime:
-        """Return when the create that is open first went out, at the earliest, by KooDrive's clock."""
-        if self._earlier is not None and self._earlier.space_id is None:
-            return moment(self._earlier.sent_at)
-        first_sent = self._first_sent or pendulum.now("UTC")
-        return self._client.by_server(first_sent)[0].subtract(seconds=CLOCK_TOLERANCE_SECONDS)
 
     def _is_older(self, space: Mapping[str, Any]) -> bool:
         created = created_at(space)
-        return created is not None and created < self._sent_at()
-
-    def _take_back(self) -> None:
-        """Note that nothing came of what was about to be sent."""
-        if self._journal and self._intent:
-            if self._earlier is not None:
-                self._journal.note(asdict(self._earlier))
-            else:
-                self._journal.forget()
+        return created is not None and created < self._notes.sent_at()
 
 
 def _may_mean_exists(error: KooDriveError) -> bool:

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import re
-import threading
-from concurrent.futures import Future, wait
-from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow_provider_koodrive.api.advice import explain
 from airflow_provider_koodrive.api.auth import AppAuth
+from airflow_provider_koodrive.api.patience import TooLateError, within
 from airflow_provider_koodrive.exceptions import KooDriveError, KooDrivePermissionError, KooDriveResponseError
 from airflow_provider_koodrive.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from airflow_provider_koodrive.api.client import Deadline, KooDriveClient
-
-T = TypeVar("T")
 
 SECONDS = 9.0
 LONGEST_MESSAGE = 1900
@@ -31,31 +25,6 @@ _OWN_SPACES = "/koodrive/ose/v1/space/teamList"
 _SESSION = "/koodrive/ose/v1/session/auth"
 _SESSION_FIELDS = ("innerUserId", "userId", "userName", "role")
 _USERS = "/koodrive/ose/v1/users/"
-
-
-class TooLateError(Exception):
-    """What was called has not ended in time."""
-
-
-def within(seconds: float, call: Callable[[], T]) -> T:
-    """
-    Call in a thread that can be left behind: looking up a host's name, for one, knows no time-out.
-
-    :raises TooLateError: it has not ended after so many seconds
-    """
-    result: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            result.set_result(call())
-        except BaseException as err:
-            result.set_exception(err)
-
-    context = copy_context()
-    threading.Thread(target=context.run, args=(run,), name="koodrive-diagnosis", daemon=True).start()
-    if not wait([result], seconds).done:
-        raise TooLateError
-    return result.result()
 
 
 def diagnose(client: KooDriveClient, *, seconds: float = SECONDS, hint: str = "") -> tuple[bool, str]:

@@ -156,7 +156,7 @@ class GroupSpaces:
         except KooDriveError as err:
             if not isinstance(err, KooDrivePermissionError) and err.http_status != NOT_FOUND:
                 raise
-            caller = self._caller(deadline, trace_id)
+            caller = self.caller(deadline, trace_id)
             if not caller:
                 raise
             # A user may be refused the list of what is the user's own (inferred way out).
@@ -282,11 +282,17 @@ class GroupSpaces:
 
     def _is_own(self, space: Mapping[str, Any], deadline: Deadline, trace_id: str | None) -> bool:
         owner = space.get("ownerId") or space.get("creator")
-        caller = self._caller(deadline, trace_id) if owner else ()
+        caller = self.caller(deadline, trace_id) if owner else ()
         return not caller or owner in caller
 
-    def _caller(self, deadline: Deadline, trace_id: str | None) -> Sequence[str]:
-        """The calling user's ids, nothing where KooDrive does not tell."""
+    def caller(self, deadline: Deadline, trace_id: str | None) -> Sequence[str]:
+        """
+        Return the calling user's ids, none where KooDrive does not tell.
+
+        :param deadline: when to give up
+        :param trace_id: ``X-Traceid`` to send; None for a new one
+        :raises KooDriveError: KooDrive cannot be asked
+        """
         user_id = getattr(self.client.auth, "user_id", None)
         if user_id:
             return (user_id,)

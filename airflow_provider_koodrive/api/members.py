@@ -145,7 +145,7 @@ def add_missing(
     """
     if not wanted:
         return []
-    path = f"/koodrive/ose/v1/usergroups/{quote(group_id, safe='')}/members"
+    path = _members_path(group_id)
     what: dict[str, Any] = {"deadline": deadline, "trace_id": trace_id}
 
     def again(error: KooDriveError) -> bool:
@@ -153,6 +153,31 @@ def add_missing(
 
     repeat = client.repeating(f"POST {path}/batchAdd", again, deadline, trace_id)
     return repeat(_add, client, path, wanted, api_edition, what)
+
+
+def has_others(
+    client: KooDriveClient,
+    space: Mapping[str, Any],
+    wanted: Sequence[Member],
+    *,
+    owners: Sequence[str],
+    deadline: Deadline,
+    trace_id: str,
+) -> bool:
+    """
+    Tell whether a space has other members than were wanted for it: further ones, or none of them.
+
+    :param space: the space, as lists show it
+    :param owners: the calling user's ids, where they are known
+    :param deadline: when to give up
+    :param trace_id: ``X-Traceid`` to send
+    :raises KooDriveError: KooDrive cannot be asked
+    """
+    own = {*owners, space.get("ownerId")}
+    path = _members_path(str(space["id"]))
+    present = _present(client, path, {"deadline": deadline, "trace_id": trace_id}) - own
+    asked = {member.user_id for member in wanted} - own
+    return bool(present - asked) or bool(asked and not asked & present)
 
 
 def _add(
@@ -189,6 +214,10 @@ def _add_batch(
         return answer["failedList"]
     # KooDrive does not say whether all were added, or which were not.
     return [member.user_id for member in _lacking(client, path, missing, what)]
+
+
+def _members_path(group_id: str) -> str:
+    return f"/koodrive/ose/v1/usergroups/{quote(group_id, safe='')}/members"
 
 
 def _lacking(

@@ -11,13 +11,14 @@ import socket
 import zlib
 from contextvars import ContextVar
 from http.client import HTTPResponse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import urllib3.exceptions
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
 from urllib3.util.connection import allowed_gai_family
 
+from airflow_provider_koodrive.api.patience import TooLateError, within
 from airflow_provider_koodrive.exceptions import KooDriveConnectionError, KooDriveResponseError
 from airflow_provider_koodrive.text import one_line
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
     from requests import Response
     from typing_extensions import Buffer
+
+T = TypeVar("T")
 
 LARGEST_BODY_BYTES = 64 * 1024 * 1024
 LARGEST_ANSWER_BYTES = LARGEST_BODY_BYTES + 1024 * 1024
@@ -61,6 +64,17 @@ class Attempt:
     def patience(self, timeout: float) -> float:
         """Seconds to wait for one address or handshake; a moment at least, since 0 would not wait at all."""
         return max(SHORTEST_TIMEOUT_SECONDS, min(timeout, self._seconds_left()))
+
+    def in_time(self, call: Callable[[], T]) -> T:
+        """
+        Call what knows no time-out while the connection is made.
+
+        :raises KooDriveConnectionError: it has not ended by the deadline
+        """
+        try:
+            return within(self._seconds_left(), call)
+        except TooLateError:
+            raise self._late() from None
 
     def connect(self, connect: Callable[[], None]) -> None:
         """
@@ -211,9 +225,11 @@ class _Patient(_Watched):
         raise failure or urllib3.exceptions.NewConnectionError(connection, "the host has no address")
 
     def _addresses(self) -> list[str]:
-        name = self._dns_host.strip("[]")
+        name, family = self._dns_host.strip("[]"), allowed_gai_family()
         try:
-            found = socket.getaddrinfo(name, self.port, allowed_gai_family(), socket.SOCK_STREAM)
+            found = attempt.get().in_time(
+                lambda: socket.getaddrinfo(name, self.port, family, socket.SOCK_STREAM)
+            )
         except socket.gaierror as err:
             connection: Any = self
             raise urllib3.exceptions.NameResolutionError(self.host, connection, err) from err

@@ -97,7 +97,8 @@ class KooDriveHook(BaseHook):
             or what went wrong and what to change
         """
         from airflow_provider_koodrive.api.client import Deadline
-        from airflow_provider_koodrive.api.diagnosis import SECONDS, TooLateError, diagnose, within
+        from airflow_provider_koodrive.api.diagnosis import SECONDS, diagnose
+        from airflow_provider_koodrive.api.patience import TooLateError, within
 
         time = Deadline(SECONDS)
         try:

@@ -261,14 +261,14 @@ class TestKooDrivesTime:
 
         with RawServer(handle) as server:
             client = token_client(server.url)
-            assert not client.was_told_the_time
+            assert not client.clock.was_told
             started = time.monotonic()
             for _ in range(3):
                 client.call("GET", PATH)
             took = time.monotonic() - started
-        assert client.was_told_the_time
+        assert client.clock.was_told
         now = pendulum.now("UTC")
-        earliest, latest = ((moment - now).total_seconds() for moment in client.by_server(now))
+        earliest, latest = ((moment - now).total_seconds() for moment in client.clock.at(now))
         return earliest, latest, took
 
     def test_equal_clocks_are_equal_to_the_microsecond(self):
@@ -284,8 +284,8 @@ class TestKooDrivesTime:
     def test_nobody_has_told(self, server):
         client, now = token_client(server.url), pendulum.now("UTC")
         client.call("GET", PATH)
-        assert not client.was_told_the_time
-        assert client.by_server(now) == (now, now)
+        assert not client.clock.was_told
+        assert client.clock.at(now) == (now, now)
 
 
 class TestErrorsTell:

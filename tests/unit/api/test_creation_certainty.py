@@ -11,6 +11,7 @@ from support.relay import relay
 
 from airflow_provider_koodrive.api.group_spaces import GroupSpaces
 from airflow_provider_koodrive.exceptions import (
+    KooDriveAuthenticationError,
     KooDriveConflictError,
     KooDriveError,
     KooDriveOutcomeUnknownError,
@@ -292,7 +293,7 @@ class TestTheNextTry:
             GroupSpaces(sandbox_client(sandbox, max_attempts=1)).create("Finance", journal=Failing())
         assert "cannot be noted" in caplog.text
 
-    @pytest.mark.parametrize("fault", ["error_500_before", "expired_token", "wrong_type_json"])
+    @pytest.mark.parametrize("fault", ["error_500_before", "wrong_type_json"])
     def test_a_look_that_fails_settles_nothing(self, sandbox, fault):
         sandbox.faults.add("teamList", fault)
         journal = Journal(intent())
@@ -300,6 +301,19 @@ class TestTheNextTry:
         with pytest.raises(KooDriveOutcomeUnknownError) as caught:
             GroupSpaces(sandbox_client(sandbox)).create("Finance", journal=journal)
         assert isinstance(caught.value.__cause__, KooDriveError)
+        assert str(caught.value.__cause__.args[0]) in str(caught.value)
+        # The create's, by which KooDrive's support finds it.
+        assert caught.value.trace_id == noted["trace_id"]
+        assert journal.noted == noted
+        assert creates(sandbox) == 0
+
+    def test_credentials_that_are_refused_meanwhile(self, sandbox):
+        """No other try can change them, so they are told as what they are; the note stays."""
+        sandbox.faults.add("teamList", "expired_token")
+        journal = Journal(intent())
+        noted = dict(journal.noted)
+        with pytest.raises(KooDriveAuthenticationError):
+            GroupSpaces(sandbox_client(sandbox)).create("Finance", journal=journal)
         assert journal.noted == noted
         assert creates(sandbox) == 0
 

@@ -9,8 +9,8 @@ import pytest
 from support.clients import sandbox_client
 from support.relay import relay
 
-from airflow_provider_koodrive.api.creation import Intent
 from airflow_provider_koodrive.api.group_spaces import GroupSpaces
+from airflow_provider_koodrive.api.intent import Intent
 from airflow_provider_koodrive.exceptions import (
     KooDriveAuthenticationError,
     KooDriveConflictError,
@@ -159,10 +159,11 @@ class TestDuplicateOfOurOwn:
     """A refusal of the name after an unknown outcome means that the first create arrived."""
 
     def test_the_lists_lag(self, sandbox, codes):
-        sandbox.faults.add("create", "stale_list", times=1, seconds=0.4)
+        """For longer than the attempts of a create take."""
+        sandbox.faults.add("create", "stale_list", times=1, seconds=1.0)
         sandbox.faults.add("create", "drop_after_commit", times=1)
         with relay(sandbox, **codes) as server:
-            spaces = through(server, sandbox, backoff=0.2, max_attempts=20)
+            spaces = through(server, sandbox, backoff=0.01, max_attempts=2)
             result = spaces.create("Finance", user_ids=sandbox.user_ids[1:3])
         assert result["created"] is True
         assert result["id"] == sandbox.spaces()[0]["id"]
@@ -174,7 +175,7 @@ class TestDuplicateOfOurOwn:
         sandbox.faults.add("create", "stale_list", times=1, seconds=1000)
         sandbox.faults.add("create", "drop_after_commit", times=1)
         with relay(sandbox, **codes) as server, pytest.raises(KooDriveOutcomeUnknownError) as caught:
-            through(server, sandbox).create("Finance")
+            through(server, sandbox, deadline=1.0).create("Finance")
         assert caught.value.name == "Finance"
         assert creates(sandbox) == [True, False]
 
@@ -208,7 +209,7 @@ class TestListsThatLag:
             sandbox.faults.add("create", "stale_list", times=1, seconds=1000)
             journal = Journal()
             with pytest.raises(KooDriveOutcomeUnknownError, match="its lists do not show it yet") as caught:
-                spaces_of(sandbox).create("Finance", journal=journal)
+                spaces_of(sandbox, deadline=1.0).create("Finance", journal=journal)
             assert len(caught.value.trace_id) == 58
             assert creates(sandbox) == [True]
             sandbox._store._execute("UPDATE spaces SET visible_from = 0")
@@ -388,7 +389,7 @@ class TestJournal:
         sandbox.faults.add("create", "drop_after_commit", times=1)
         for _ in range(2):
             with pytest.raises(KooDriveOutcomeUnknownError):
-                spaces_of(sandbox, max_attempts=2).create("Finance", journal=journal)
+                spaces_of(sandbox, max_attempts=2, deadline=1.0).create("Finance", journal=journal)
         sandbox._store._execute("UPDATE spaces SET visible_from = 0")
         assert spaces_of(sandbox).create("Finance", journal=journal)["created"] is True
 

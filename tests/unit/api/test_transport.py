@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 
@@ -274,6 +275,19 @@ def addresses(monkeypatch):
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     return many
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_look_up_of_a_name_that_does_not_end(monkeypatch, method):
+    """The resolver knows no time-out."""
+    end = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: end.wait() and [])
+    try:
+        with pytest.raises(KooDriveConnectionError, match="not ready within the deadline") as caught:
+            token_client("https://slow.invalid", deadline=0.2).call(method, PATH)
+    finally:
+        end.set()
+    assert caught.value.sent is False
 
 
 class TestManyAddresses:

@@ -469,7 +469,7 @@ class TestWay:
         monkeypatch.setattr(diagnosis, "SECONDS", 1.5)
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: end.wait() and [])
         try:
-            assert "no answer within" in fails(at("https://koodrive.example.com"))
+            assert "was not ready within the deadline" in fails(at("https://koodrive.example.com"))
         finally:
             end.set()
 

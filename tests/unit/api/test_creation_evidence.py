@@ -1,0 +1,221 @@
+"""Whose a space is that has come meanwhile: what is not what was asked for is never taken for one's own."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support.clients import sandbox_client
+from support.relay import relay
+
+from airflow_provider_koodrive.api.group_spaces import GroupSpaces
+from airflow_provider_koodrive.exceptions import (
+    KooDriveAuthenticationError,
+    KooDriveConflictError,
+    KooDriveMembersError,
+    KooDriveOutcomeUnknownError,
+)
+from airflow_provider_koodrive.sandbox.server import Sandbox
+
+
+class KilledError(BaseException):
+    """The worker dies."""
+
+
+class Journal:
+    """
+    What a task remembers from try to try; its worker dies after so many notes.
+
+    :param dies_after: number of the note, 0 for never
+    """
+
+    def __init__(self, dies_after=0):
+        self.noted = None
+        self.notes_left = dies_after
+
+    def read(self):
+        return self.noted
+
+    def note(self, intent):
+        self.noted = json.loads(json.dumps(intent))
+        self.notes_left -= 1
+        if self.notes_left == 0:
+            raise KilledError
+
+    def forget(self):
+        self.noted = None
+
+
+@pytest.fixture
+def sandbox():
+    with Sandbox(users=8) as running:
+        yield running
+
+
+def spaces_of(sandbox, **options) -> GroupSpaces:
+    return GroupSpaces(sandbox_client(sandbox, **options))
+
+
+def creates(sandbox) -> list[bool]:
+    """Whether each create was carried out."""
+    return [call.committed for call in sandbox.calls if call.operation == "create"]
+
+
+def operations(sandbox) -> list[str]:
+    return [call.operation for call in sandbox.calls]
+
+
+def died_before_it_was_sent(sandbox, **arguments) -> Journal:
+    journal = Journal(dies_after=1)
+    with pytest.raises(KilledError):
+        spaces_of(sandbox).create("Finance", journal=journal, **arguments)
+    assert creates(sandbox) == []
+    return journal
+
+
+class TestAfterAWorkersDeath:
+    """Another run creates the name at once, within the seconds in which a create of ours may have arrived."""
+
+    @pytest.mark.parametrize(
+        ("ours", "theirs"),
+        [
+            ({"capacity": 10}, {"capacity": 50}),
+            ({"user_ids": 1}, {"user_ids": 2}),
+            ({"user_ids": 1}, {}),
+            ({}, {"user_ids": 2}),
+        ],
+        ids=["another size", "other members", "no members", "members"],
+    )
+    def test_another_space_is_not_taken(self, sandbox, ours, theirs):
+        def named(arguments):
+            users = arguments.get("user_ids")
+            return {**arguments, **({"user_ids": sandbox.user_ids[users : users + 1]} if users else {})}
+
+        journal = died_before_it_was_sent(sandbox, **named(ours))
+        spaces_of(sandbox).create("Finance", **named(theirs))
+        members = sandbox.spaces()[0]["members"]
+        with pytest.raises(KooDriveOutcomeUnknownError, match="or from another"):
+            spaces_of(sandbox).create("Finance", journal=journal, **named(ours))
+        assert sandbox.spaces()[0]["members"] == members
+        assert journal.noted["space_id"] is None
+        assert creates(sandbox) == [True]
+
+    def test_our_own_is_taken(self, sandbox):
+        wanted = {"capacity": 20, "user_ids": sandbox.user_ids[1:4]}
+        journal = Journal(dies_after=2)
+        with pytest.raises(KilledError):
+            spaces_of(sandbox).create("Finance", journal=journal, **wanted)
+        journal.noted["space_id"] = None  # as if it had died before the answer
+        assert spaces_of(sandbox).create("Finance", journal=journal, **wanted)["created"] is True
+
+    def test_our_own_with_a_member_that_failed(self, sandbox):
+        wanted = ["999", *sandbox.user_ids[1:3]]
+        sandbox.faults.add("create", "drop_after_commit", times=1)
+        journal = Journal(dies_after=2)
+        with pytest.raises(KilledError):
+            spaces_of(sandbox).create("Finance", journal=journal, user_ids=wanted)
+        journal.noted["space_id"] = None
+        result = spaces_of(sandbox).create("Finance", journal=journal, user_ids=wanted)
+        assert (result["created"], result["failedList"]) == (True, ["999"])
+
+    def test_members_that_nobody_tells(self, sandbox):
+        """The time has to tell, where the members are refused; where they do not come, nothing tells."""
+        journal = Journal(dies_after=2)
+        with pytest.raises(KilledError):
+            spaces_of(sandbox).create("Finance", journal=journal)
+        journal.noted["space_id"] = None
+        sandbox.faults.add("members", "error_500_before")
+        with pytest.raises(KooDriveOutcomeUnknownError):
+            spaces_of(sandbox).create("Finance", journal=journal)
+        sandbox.faults.clear()
+        sandbox.faults.add("members", "error_200", code=13000410)
+        assert spaces_of(sandbox).create("Finance", journal=journal)["created"] is True
+
+    @pytest.mark.parametrize("create_id", ["group", "container"])
+    def test_known_by_the_id_that_was_answered(self, create_id):
+        """The answer's id is noted before anything else is asked, be it the group's or the container's."""
+
+        def timeless(_request, body):
+            told = json.loads(body)
+            for team in told.get("teams", ()):
+                team["createTime"] = None
+            return json.dumps(told).encode()
+
+        with Sandbox(create_id=create_id) as sandbox:
+            journal = Journal(dies_after=2)
+            with pytest.raises(KilledError):
+                spaces_of(sandbox).create("Finance", journal=journal)
+            assert operations(sandbox)[-1] == "create"
+            with relay(sandbox, rewrite=timeless) as server:
+                spaces = spaces_of(sandbox)
+                spaces.client.endpoint = server.url
+                assert spaces.create("Finance", journal=journal)["created"] is True
+
+
+class TestWithinOneTry:
+    def test_what_comes_while_a_refusal_for_load_is_waited_out(self, sandbox):
+        sandbox.faults.add("create", "throttle_429", times=1, seconds=0.0)
+
+        def before(request):
+            if request.method == "GET" and creates(sandbox) == [False]:
+                spaces_of(sandbox).create("Finance", capacity=50)
+
+        journal = Journal()
+        with relay(sandbox, before=before) as server:
+            spaces = spaces_of(sandbox)
+            spaces.client.endpoint = server.url
+            with pytest.raises(KooDriveConflictError):
+                spaces.create("Finance", journal=journal)
+        assert creates(sandbox) == [False, True]
+        assert journal.noted is None
+
+    def test_another_size_after_an_unknown_outcome(self, sandbox):
+        """It came between the look and the create."""
+
+        def before(request):
+            if request.method == "POST" and not sandbox.spaces():
+                spaces_of(sandbox).create("Finance", capacity=50)
+                sandbox.faults.add("create", "drop_before_commit", times=1)
+
+        with relay(sandbox, before=before) as server:
+            spaces = spaces_of(sandbox)
+            spaces.client.endpoint = server.url
+            with pytest.raises(KooDriveOutcomeUnknownError, match="or from another"):
+                spaces.create("Finance", capacity=10)
+
+    def test_nothing_is_noted_while_a_refusal_for_load_is_waited_out(self, sandbox):
+        sandbox.faults.add("create", "throttle_429", times=1, seconds=0.0)
+        journal, noted = Journal(), []
+
+        def before(request):
+            if request.method == "GET":
+                noted.append(journal.noted)
+
+        with relay(sandbox, before=before) as server:
+            spaces = spaces_of(sandbox)
+            spaces.client.endpoint = server.url
+            spaces.create("Finance", journal=journal)
+        assert noted[:2] == [None, None]
+
+
+class TestMembersThatCannotBeCompleted:
+    """The space is there, and the error keeps its kind where that decides on another try."""
+
+    @pytest.fixture
+    def create(self, sandbox):
+        sandbox.faults.add("create", "drop_after_commit", times=1)
+        return lambda: spaces_of(sandbox, max_attempts=2).create("Finance", user_ids=sandbox.user_ids[1:2])
+
+    def test_credentials(self, sandbox, create):
+        sandbox.faults.add("members", "expired_token")
+        with pytest.raises(KooDriveAuthenticationError, match="exists, but nothing tells") as caught:
+            create()
+        assert caught.value.http_status == 401
+        assert sandbox.spaces()[0]["id"] in str(caught.value)
+
+    def test_load(self, sandbox, create):
+        sandbox.faults.add("members", "throttle_429", seconds=120)
+        with pytest.raises(KooDriveMembersError, match="exists, but nothing tells") as caught:
+            create()
+        assert (caught.value.http_status, caught.value.retry_after) == (429, 120.0)
+        assert caught.value.failed == sandbox.user_ids[1:2]
