@@ -156,9 +156,9 @@ class Creation:
                 deadline=self._deadline,
                 trace_id=self._trace_id,
             )
-        except KooDrivePermissionError:
-            return False  # nothing tells, so the time has to
         except KooDriveError as err:
+            if self._reuse or isinstance(err, KooDrivePermissionError):
+                return False  # nothing tells, so the time has to
             raise self._nothing_tells(err) from err
 
     def _send(self) -> _Created | Mapping[str, Any]:

@@ -165,7 +165,7 @@ def has_others(
     trace_id: str,
 ) -> bool:
     """
-    Tell whether a space has other members than were wanted for it: further ones, or none of them.
+    Tell whether a space has members who were not wanted for it; of those wanted, some may have failed.
 
     :param space: the space, as lists show it
     :param owners: the calling user's ids, where they are known
@@ -175,9 +175,8 @@ def has_others(
     """
     own = {*owners, space.get("ownerId")}
     path = _members_path(str(space["id"]))
-    present = _present(client, path, {"deadline": deadline, "trace_id": trace_id}) - own
-    asked = {member.user_id for member in wanted} - own
-    return bool(present - asked) or bool(asked and not asked & present)
+    present = _present(client, path, {"deadline": deadline, "trace_id": trace_id})
+    return bool(present - own - {member.user_id for member in wanted})
 
 
 def _add(

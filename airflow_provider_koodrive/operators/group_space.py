@@ -79,12 +79,12 @@ class CreateGroupSpaceOperator(_KooDriveOperator):
       about to send, and the id that comes back. A retry, also of a task that was cleared, takes a space that
       its own earlier try created, known by its id or, where no answer told it, by its creation time: between
       sending and the last look of that try or, where the worker died, ten seconds after sending. It must then
-      have the size and members that were asked for. Only the same that another run of the same user creates
-      within just those seconds cannot be told apart. A space that came so soon after them that a create may
-      have arrived late, that has another size or other members, or whose creation time makes no sense, raises
-      ``KooDriveOutcomeUnknownError``; a later one fails or skips the task. Airflow keeps the note for 30 days
-      unless told otherwise (``[state_store]``); with its ``clear_on_success`` a task that succeeded and is
-      cleared does not know its space any more.
+      have the size that was asked for and no other members. Only the same that another run of the same user
+      creates within just those seconds cannot be told apart. A space that came so soon after them that a
+      create may have arrived late, that has another size or other members, or whose creation time makes no
+      sense, raises ``KooDriveOutcomeUnknownError``; a later one fails or skips the task. Airflow keeps the
+      note for 30 days unless told otherwise (``[state_store]``); with its ``clear_on_success`` a task that
+      succeeded and is cleared does not know its space any more.
     - ``"fail"`` and ``"skip"`` below Airflow 3.3: a retry cannot know its own space. Where an earlier try
       died after KooDrive created it, the retry fails or skips, and nothing is created twice.
 

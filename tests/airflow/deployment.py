@@ -139,6 +139,11 @@ class Deployment:
         body = {"logical_date": None, "conf": conf}
         return str(self.request("POST", f"dags/{dag_id}/dagRuns", body)["dag_run_id"])
 
+    def clear(self, dag_id: str, run_id: str) -> None:
+        """Clear all tasks of a run that has ended, so that it runs again."""
+        body = {"dry_run": False, "dag_run_id": run_id, "only_failed": False, "reset_dag_runs": True}
+        self.request("POST", f"dags/{dag_id}/clearTaskInstances", body)
+
     def pause(self, dag_id: str, paused: bool) -> None:
         """Pause a DAG, or let it go on."""
         self.request("PATCH", f"dags/{dag_id}", {"is_paused": paused})

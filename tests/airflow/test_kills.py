@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -223,21 +222,38 @@ def test_a_retry_does_not_take_what_somebody_else_created_in_between(
         return struck_tries(deployment, sandbox, "hang_before_commit")
 
     stuck = wait_for(hanging, 60, "a create that does not arrive")[0]
-    # The retry waits until it is unpaused, by when somebody else has created the space.
+    # The retry waits until it is unpaused, by when somebody else has created the space: so soon that its time
+    # could be our create's, but with a member for whom that did not ask.
     deployment.pause("create_once", paused=True)
     kill(stuck.pid, with_supervisor=False)
-    until = datetime.fromisoformat(stuck.noted["ours_until"])
-    wait_for(lambda: datetime.now(timezone.utc) > until, 60, "the moment from which it is too late")
     auth = AppAuth(sandbox.app_id, sandbox.app_secret, sandbox.admin_user_id)
-    other = GroupSpaces(KooDriveClient(sandbox.url, auth)).create("Not mine")
+    others = GroupSpaces(KooDriveClient(sandbox.url, auth))
+    other = others.create("Not mine", user_ids=sandbox.user_ids[1:2])
     deployment.pause("create_once", paused=False)
 
     assert deployment.end_of_run(run_id, 90) == "failed"
     assert states(deployment, run_id) == [("create_space", -1, "failed", 3)]
-    # Too late for the killed try's create, but not so late that it surely is another's.
+    # Nothing tells for certain whose it is.
     assert decisions(deployment, run_id) == [
         (1, None, None),
         (2, "KooDriveOutcomeUnknownError, try 2", 0.5),
     ]
     assert result(deployment, run_id, "create_space") is None
     assert [space["id"] for space in sandbox.spaces() if space["name"] == "Not mine"] == [other["id"]]
+
+
+def test_a_task_that_is_cleared_takes_its_own_space_again(deployment: Deployment, sandbox: Sandbox) -> None:
+    sandbox.faults.clear()
+    run_id = deployment.trigger("create_once", {"name": "Cleared"})
+    assert deployment.end_of_run(run_id, 60) == "success"
+    first = result(deployment, run_id, "create_space")
+
+    deployment.clear("create_once", run_id)
+    assert deployment.end_of_run(run_id, 60) == "success", states(deployment, run_id)
+    assert states(deployment, run_id)[0][3] == 2
+    assert result(deployment, run_id, "create_space") == first
+    # Another run of the DAG finds it, and it is not its own.
+    other_id = deployment.trigger("create_once", {"name": "Cleared"})
+    assert deployment.end_of_run(other_id, 60) == "failed"
+    assert decisions(deployment, other_id) == []
+    assert [space["id"] for space in sandbox.spaces() if space["name"] == "Cleared"] == [first["id"]]
