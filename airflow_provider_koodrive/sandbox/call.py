@@ -40,7 +40,8 @@ class Call:
     :param skew: how far ahead the server takes its clock to be for this call, in seconds
     :param user: row of the calling user
     :param failing_members: how many members this call shall fail to change
-    :param stale_seconds: after how long a space that this call creates shall show in lists, in seconds
+    :param stale_seconds: how old a space must be, in seconds, for lists to show it: the one that this call
+        creates, or any in the list that this call asks for
     :param expired: whether to treat the token or the signature as run out
     :param committed: set by the handler once it has changed what is stored
     """

@@ -18,13 +18,15 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from airflow_provider_koodrive.sandbox import fault_settings
 from airflow_provider_koodrive.sandbox.operations import OPERATIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 OPERATION_NAMES = tuple(dict.fromkeys(operation.name for operation in OPERATIONS))
-ALIASES = {"*": OPERATION_NAMES, "list": ("groupList", "teamList")}
+_LISTS = ("groupList", "teamList")
+ALIASES = {"*": OPERATION_NAMES, "list": _LISTS}
 
 
 class Kind(NamedTuple):
@@ -45,7 +47,6 @@ class Kind(NamedTuple):
     replaces_answer: bool = True
 
 
-_CREATE = ("create",)
 _CHANGES_MEMBERS = ("create", "batchAdd", "batchDelete")
 _RETRY_AFTER = {"seconds": 1.0, "date": False}
 
@@ -110,10 +111,11 @@ KINDS: dict[str, Kind] = {
         replaces_answer=False,
     ),
     "stale_list": Kind(
-        "The new space shows in lists only after `seconds`; the work is done.",
+        "The new space shows in lists only after `seconds`, or the list that is struck leaves out all that "
+        "are younger; the work is done.",
         True,
         {"seconds": 2.0},
-        _CREATE,
+        ("create", *_LISTS),
         replaces_answer=False,
     ),
 }
@@ -220,22 +222,16 @@ class FaultPlan:
         :param probability: with which probability to strike a call
         :param seed: makes the dice repeatable
         :param options: the kind's options
-        :raises ValueError: there is no such operation, kind or option, or a number is out of bounds
+        :raises ValueError: there is no such operation, kind or option, the kind cannot strike there, or a
+            value makes no sense
         """
-        if operation not in OPERATION_NAMES and operation not in ALIASES:
-            raise ValueError(
-                f"no such operation: {operation}; there are {', '.join((*OPERATION_NAMES, *ALIASES))}"
-            )
-        if kind not in KINDS:
-            raise ValueError(f"no such fault: {kind}; there are {', '.join(KINDS)}")
-        if not 0 <= probability <= 1 or (times is not None and times < 1):
-            raise ValueError("probability must be from 0 to 1, and times at least 1")
-        defaults = KINDS[kind].options
-        if unknown := options.keys() - defaults.keys():
-            raise ValueError(
-                f"{kind} takes no {', '.join(sorted(unknown))}; it takes {', '.join(defaults) or 'none'}"
-            )
-        taken = {name: type(default)(options.get(name, default)) for name, default in defaults.items()}
+        _check_aim(operation, kind)
+        _check_names(kind, options)
+        taken = {**KINDS[kind].options, **options}
+        settings = {"times": times, "probability": probability, "seed": seed, **taken}
+        for name, value in settings.items():
+            if value is not None or name not in ("times", "seed"):
+                fault_settings.check(kind, name, value)
         with self._lock:
             dice = random.Random(self._seeds.random() if seed is None else seed)  # noqa: S311
             self._faults.append(Fault(operation, kind, times, probability, taken, dice))
@@ -249,12 +245,15 @@ class FaultPlan:
         """
         operation, _, rest = text.partition(":")
         # A value may hold colons, such as that of `location`.
-        kind, *settings = re.split(r":(?=\w+=)", rest)
+        head, *settings = re.split(r":(?=\w+=)", rest)
+        kind, _, stray = head.partition(":")
+        _check_aim(operation, kind)
+        if stray:
+            raise ValueError(f"{stray} lacks =VALUE")
         named = dict(setting.split("=", 1) for setting in settings)
-        readers: dict[str, Any] = {"times": int, "probability": float, "seed": int}
-        for name, default in KINDS[kind].options.items() if kind in KINDS else ():
-            readers[name] = _read_flag if isinstance(default, bool) else type(default)
-        self.add(operation, kind, **{name: readers.get(name, str)(value) for name, value in named.items()})
+        _check_names(kind, named)
+        read = {name: fault_settings.read(kind, name, value) for name, value in named.items()}
+        self.add(operation, kind, **read)
 
     def clear(self) -> None:
         """Forget all faults; what struck stays in :attr:`hits`."""
@@ -284,7 +283,21 @@ class FaultPlan:
             return drawn
 
 
-def _read_flag(text: str) -> bool:
-    if text not in ("true", "false"):
-        raise ValueError(f"must be true or false, not {text!r}")
-    return text == "true"
+def _check_aim(operation: str, kind: str) -> None:
+    if operation not in (*OPERATION_NAMES, *ALIASES):
+        raise ValueError(
+            f"no such operation: {operation}; there are {', '.join((*OPERATION_NAMES, *ALIASES))}"
+        )
+    if kind not in tuple(KINDS):
+        raise ValueError(f"no such fault: {kind}; there are {', '.join(KINDS)}")
+    operations = KINDS[kind].operations
+    if not set(operations) & set(ALIASES.get(operation, (operation,))):
+        raise ValueError(f"{kind} cannot strike {operation}, only {', '.join(operations)}")
+
+
+def _check_names(kind: str, settings: Iterable[str]) -> None:
+    takes = KINDS[kind].options
+    if unknown := set(settings) - {"times", "probability", "seed", *takes}:
+        raise ValueError(
+            f"{kind} takes no {', '.join(sorted(unknown))}; it takes {', '.join(takes) or 'none'}"
+        )

@@ -84,7 +84,9 @@ def group_list(call: Call) -> dict[str, Any]:
         raise no_permission("Only tenant administrators may list all group spaces.")
     offset, limit = call.page()
     keyword = call.query.get("keyWord", "")
-    total, rows = call.store.spaces(offset=offset, limit=limit, keyword=keyword, now=call.now)
+    total, rows = call.store.spaces(
+        offset=offset, limit=limit, keyword=keyword, now=call.now, least_age=call.stale_seconds
+    )
     return {
         "total": call.dialect.number(total),
         "groupsTotal": call.store.space_count(),
@@ -111,6 +113,7 @@ def team_list(call: Call) -> dict[str, Any]:
         member_id=call.user_id,
         not_owner_id=call.user_id if team_type == "2" else None,
         now=call.now,
+        least_age=call.stale_seconds,
     )
     return {"total": call.dialect.number(total), "teams": [_team(call, row) for row in rows]}
 

@@ -57,7 +57,7 @@ _COUNT_HITS = "SELECT count(*) FROM spaces JOIN users ON users.id = spaces.creat
 _HITS = """
 WHERE (:owner_id IS NULL OR spaces.creator = :owner_id)
   AND (:not_owner_id IS NULL OR spaces.creator <> :not_owner_id)
-  AND spaces.visible_from <= :now
+  AND max(spaces.visible_from, spaces.created_at + :least_age) <= :now
   AND (instr(spaces.folded, :keyword) OR instr(users.folded, :keyword))
   AND (:member_id IS NULL OR EXISTS (
       SELECT 1 FROM members WHERE members.space_id = spaces.id AND members.user_id = :member_id))
@@ -222,6 +222,7 @@ class Store:
         member_id: str | None = None,
         not_owner_id: str | None = None,
         now: float = float("inf"),
+        least_age: float = 0.0,
     ) -> tuple[int, list[Row]]:
         """
         List group spaces in the order of their creation.
@@ -232,6 +233,7 @@ class Store:
         :param member_id: only spaces of which this user is a member
         :param not_owner_id: only spaces of other owners
         :param now: leave out spaces that lists show only later than this time
+        :param least_age: leave out spaces that are then younger than this, in seconds
         :return: number of hits, and the page of them
         """
         parameters = {
@@ -240,6 +242,7 @@ class Store:
             "member_id": member_id,
             "not_owner_id": not_owner_id,
             "now": now,
+            "least_age": least_age,
             "offset": offset,
             "limit": limit,
         }

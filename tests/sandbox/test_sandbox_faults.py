@@ -152,6 +152,7 @@ class TestAnswer:
     def test_is_an_error_with_status_200(self, admin: Caller) -> None:
         assert refusal(struck(admin, "error_200")) == (200, 13000201)
         assert refusal(struck(admin, "error_200", code=13000301)) == (200, 13000301)
+        assert refusal(struck(admin, "error_200", code="APIGW.0301")) == (200, "APIGW.0301")
 
     def test_points_elsewhere(self, admin: Caller) -> None:
         answer = struck(admin, "redirect", location="http://127.0.0.1:1/x")
@@ -214,6 +215,22 @@ class TestHandling:
             assert time.monotonic() < deadline
         assert admin.names("teamList") == ["Sales"]
 
+    @pytest.mark.parametrize(
+        ("operation", "stale", "fresh"),
+        [("list", {"groupList", "teamList"}, set()), ("teamList", {"teamList"}, {"groupList"})],
+    )
+    def test_can_leave_new_spaces_out_of_one_list(
+        self, admin: Caller, operation: str, stale: set[str], fresh: set[str]
+    ) -> None:
+        admin.create("Finance")
+        admin.sandbox.faults.add(operation, "stale_list", seconds=3600)
+        assert [admin.names(which) for which in stale] == [[]] * len(stale)
+        assert [admin.names(which) for which in fresh] == [["Finance"]] * len(fresh)
+        admin.sandbox.faults.clear()
+        assert admin.names("teamList") == ["Finance"]
+        admin.sandbox.faults.add(operation, "stale_list", seconds=0)
+        assert admin.names("teamList") == ["Finance"]
+
 
 class TestPlan:
     def test_aims_at_operations(self, admin: Caller) -> None:
@@ -263,13 +280,68 @@ class TestPlan:
             (("create", "error_501"), {}, "no such fault: error_501"),
             (("create", "drop_after_commit"), {"seconds": 1}, "takes no seconds; it takes none"),
             (("create", "slow_body"), {"second": 1}, "takes no second; it takes seconds"),
-            (("create", "slow_body"), {"probability": 1.1}, "probability must be"),
-            (("create", "slow_body"), {"times": 0}, "times at least 1"),
+            (("dismiss", "stale_list"), {}, "cannot strike dismiss, only create, groupList, teamList"),
+            (
+                ("list", "member_failures"),
+                {},
+                "member_failures cannot strike list, only create, batchAdd, batchDelete",
+            ),
         ],
     )
     def test_refuses(self, arguments: tuple[str, str], options: dict[str, Any], message: str) -> None:
+        plan = FaultPlan()
         with pytest.raises(ValueError, match=message):
-            FaultPlan().add(*arguments, **options)
+            plan.add(*arguments, **options)
+        assert plan.as_dicts() == []
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_takes_every_kind_where_it_strikes_and_for_all_operations(self, kind: str) -> None:
+        plan = FaultPlan()
+        for operation in ("*", *KINDS[kind].operations):
+            plan.add(operation, kind, **KINDS[kind].options)
+            struck_one = KINDS[kind].operations[0] if operation == "*" else operation
+            assert [fault.kind for fault in plan.draw(struck_one, None)] == [kind]
+            plan.clear()
+
+    @pytest.mark.parametrize(
+        ("kind", "name", "wrong"),
+        [
+            ("slow_body", "probability", [1.1, -0.1, float("nan"), "0.5", True, None]),
+            ("slow_body", "times", [0, 1.5, "2", True]),
+            ("slow_body", "seed", ["x", 1.5, {}]),
+            ("slow_body", "seconds", [-1, float("nan"), float("inf"), 1e10, "x", "3", True, None, []]),
+            ("hang_after_commit", "seconds", [-0.1]),
+            ("clock_skew", "seconds", [float("inf"), -1e10, "x", None]),
+            ("throttle_429", "date", [1, "true", None]),
+            ("gateway_html", "committed", [1, "true", None]),
+            ("gateway_html", "status", [99999, 200, 399, 599, "502", 502.0, True, None]),
+            ("member_failures", "count", [-1, 1.5, "1", True, None]),
+            ("error_200", "code", [True, 1.5, None, "", "a\nb"]),
+            ("redirect", "location", ["http://a/\r\nX: y", "http://\u0142/", 7, None]),
+            ("wrong_type_json", "body", [[], None, "\ud800"]),
+        ],
+    )
+    def test_names_what_is_set_wrong(self, kind: str, name: str, wrong: list[Any]) -> None:
+        plan = FaultPlan()
+        for value in wrong:
+            with pytest.raises(ValueError, match=rf"^{name} must be "):
+                plan.add("create", kind, **{name: value})
+        assert plan.as_dicts() == []
+
+    @pytest.mark.parametrize(
+        ("kind", "options"),
+        [
+            ("slow_body", {"seconds": 0}),
+            ("clock_skew", {"seconds": -10}),
+            ("gateway_html", {"status": 400}),
+            ("gateway_html", {"status": 511}),
+            ("member_failures", {"count": 0}),
+            ("error_200", {"code": "APIGW.0301"}),
+            ("slow_body", {"times": None, "seed": None, "probability": 0}),
+        ],
+    )
+    def test_takes_what_makes_sense(self, kind: str, options: dict[str, Any]) -> None:
+        FaultPlan().add("create", kind, **options)
 
     @pytest.mark.parametrize(
         ("text", "expected"),
@@ -279,6 +351,9 @@ class TestPlan:
             ("list:throttle_429:seconds=3:date=true", {"seconds": 3.0, "date": True}),
             ("create:gateway_html:status=504:committed=false", {"status": 504, "committed": False}),
             ("create:redirect:location=http://a:80/b:times=1", {"location": "http://a:80/b", "times": 1}),
+            ("create:error_200:code=APIGW.0301", {"code": "APIGW.0301"}),
+            ("create:error_200:code=13000301", {"code": 13000301}),
+            ("create:clock_skew:seconds=-60", {"seconds": -60}),
         ],
     )
     def test_reads_text(self, text: str, expected: dict[str, Any]) -> None:
@@ -288,18 +363,29 @@ class TestPlan:
         assert expected.items() <= fault.items()
 
     @pytest.mark.parametrize(
-        "text",
+        ("text", "message"),
         [
-            "create",
-            "create:nonsense",
-            "create:slow_body:seconds=x",
-            "create:gateway_html:committed=1",
-            "a:b:c=d",
-            "",
+            ("", "no such operation"),
+            ("create", "no such fault"),
+            ("create:nonsense", "no such fault: nonsense"),
+            ("create:nonsense:times", "no such fault: nonsense"),
+            ("a:b:c=d", "no such operation: a"),
+            ("list:member_failures", "cannot strike list"),
+            ("create:drop_after_commit:times", "times lacks =VALUE"),
+            ("create:slow_body:seconds:times=1", "seconds lacks =VALUE"),
+            ("create:drop_after_commit:times=x", "times must be an integer of at least 1, not 'x'"),
+            ("create:drop_after_commit:times=1.5", "times must be"),
+            ("create:drop_after_commit:times=0", "times must be"),
+            ("create:drop_after_commit:seed=", "seed must be"),
+            ("create:slow_body:seconds=x", "seconds must be"),
+            ("create:slow_body:seconds=nan", "seconds must be"),
+            ("create:gateway_html:committed=1", "committed must be true or false, not '1'"),
+            ("create:gateway_html:second=1", "gateway_html takes no second; it takes status, committed"),
+            ("create:redirect:operation=list", "redirect takes no operation; it takes location"),
         ],
     )
-    def test_refuses_text(self, text: str) -> None:
-        with pytest.raises(ValueError, match=r"\w"):
+    def test_refuses_text(self, text: str, message: str) -> None:
+        with pytest.raises(ValueError, match=message):
             FaultPlan().add_text(text)
 
 
