@@ -8,13 +8,14 @@ The sandbox's own surface beside KooDrive's: its calls and its fault plan over H
 from __future__ import annotations
 
 import hmac
-import json
 from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+from airflow_provider_koodrive.sandbox.call import read_object
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -72,7 +73,7 @@ class Admin:
     async def _add_fault(self, request: Request) -> Response:
         """Take a fault as JSON, with the arguments of ``FaultPlan.add``."""
         try:
-            self._faults.add(**json.loads(await request.body()))
+            self._faults.add(**read_object(await request.body()))
         except (TypeError, ValueError) as err:
             return JSONResponse({"error": str(err)}, 400)
         return await self._show_faults(request)

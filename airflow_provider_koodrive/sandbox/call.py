@@ -87,14 +87,9 @@ class Call:
     def json(self) -> dict[str, Any]:
         """Read the body, which must be a JSON object."""
         try:
-            parsed = json.loads(self.body)
-            # Half a surrogate pair is JSON, but no text that could be stored.
-            json.dumps(parsed, ensure_ascii=False).encode()
-        except (ValueError, RecursionError) as err:
-            raise bad_parameters("The body is not JSON.") from err
-        if not isinstance(parsed, dict):
-            raise bad_parameters("The body is not a JSON object.")
-        return parsed
+            return read_object(self.body)
+        except ValueError as err:
+            raise bad_parameters(str(err)) from err
 
     def integer(self, name: str, *, least: int, most: int | None = None) -> int:
         """Read a mandatory integer of the query."""
@@ -118,3 +113,20 @@ class Call:
         """Refuse whoever is neither the space's owner nor an administrator."""
         if not self.is_administrator and space["creator"] != self.user_id:
             raise no_permission("Only the owner or a tenant administrator may do this.")
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """
+    Read a body as JSON.
+
+    :raises ValueError: it is no JSON object
+    """
+    try:
+        parsed = json.loads(body)
+        # Half a surrogate pair is JSON, but no text that could be stored.
+        json.dumps(parsed, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as err:
+        raise ValueError("The body is not JSON.") from err
+    if not isinstance(parsed, dict):
+        raise ValueError("The body is not a JSON object.")
+    return parsed

@@ -418,9 +418,31 @@ class TestAdminSurface:
         ]
         assert call("DELETE", "faults").json()["faults"] == []
 
-    @pytest.mark.parametrize("body", [{"operation": "create"}, {"operation": "a", "kind": "b"}, [], None])
-    def test_refuses_what_is_no_fault(self, call: Any, body: object) -> None:
-        assert call("POST", "faults", body).status_code == 400
+    @pytest.mark.parametrize(
+        ("body", "message"),
+        [
+            ("", "not JSON"),
+            ("{", "not JSON"),
+            ("[" * 100_000, "not JSON"),
+            ("[]", "not a JSON object"),
+            ('"create"', "not a JSON object"),
+            ("null", "not a JSON object"),
+            ('{"operation": "create"}', "'kind'"),
+            ('{"operation": "a", "kind": "b"}', "no such operation: a"),
+            ('{"operation": ["create"], "kind": "redirect"}', "no such operation"),
+            ('{"operation": "\\ud800", "kind": "redirect"}', "not JSON"),
+            ('{"operation": "create", "kind": {}}', "no such fault"),
+            ('{"operation": "create", "kind": "redirect", "self": 1}', "'self'"),
+            ('{"operation": "create", "kind": "slow_body", "seconds": "x"}', "seconds must be"),
+            ('{"operation": "create", "kind": "slow_body", "seconds": NaN}', "seconds must be"),
+        ],
+        ids=lambda text: text[:80],
+    )
+    def test_refuses_what_is_no_fault(self, call: Any, body: str, message: str) -> None:
+        refused = call("POST", "faults", data=body)
+        assert refused.status_code == 400
+        assert message in refused.json()["error"]
+        assert call("GET", "faults").json()["faults"] == []
 
     @pytest.mark.parametrize("header", ["", "Bearer guess"])
     @pytest.mark.parametrize(("method", "path"), [("GET", "calls"), ("GET", "faults"), ("DELETE", "faults")])
