@@ -1,0 +1,169 @@
+"""The fault plan: which calls it strikes, and what it refuses to take."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_koodrive.sandbox.faults import KINDS, FaultPlan, Hit
+
+if TYPE_CHECKING:
+    from sandbox_calls import Caller
+
+
+class TestPlan:
+    def test_aims_at_operations(self, admin: Caller) -> None:
+        admin.sandbox.faults.add("list", "error_500_before")
+        assert admin.create("Finance").status_code == 200
+        for which in ("groupList", "teamList"):
+            answer = admin.send("GET", f"/space/{which}", query={"offset": 0, "limit": 1})
+            assert answer.status_code == 500
+        admin.sandbox.faults.clear()
+        assert admin.names() == ["Finance"]
+        assert [hit.operation for hit in admin.sandbox.faults.hits] == ["groupList", "teamList"]
+
+    def test_strikes_every_operation(self, admin: Caller) -> None:
+        admin.sandbox.faults.add("*", "error_500_before")
+        assert admin.send("GET", "/session/auth").status_code == 500
+        assert admin.create("Finance").status_code == 500
+
+    def test_the_first_that_takes_the_answer_wins_and_others_come_on_top(self, admin: Caller) -> None:
+        plan = admin.sandbox.faults
+        plan.add("create", "error_500_after_commit", times=1)
+        plan.add("create", "gateway_html", times=1)
+        plan.add("create", "stale_list", times=1, seconds=60)
+        assert admin.create("Finance").status_code == 500
+        assert admin.names() == []
+        assert admin.sandbox.calls[0].faults == ("error_500_after_commit", "stale_list")
+        assert admin.create("Sales").status_code == 502
+
+    def test_keeps_the_trace_id(self, admin: Caller) -> None:
+        admin.sandbox.faults.add("*", "error_500_before")
+        admin.send("GET", "/session/auth", headers={"X-Traceid": "t" * 58})
+        assert admin.sandbox.faults.hits == [Hit("sessionAuth", "error_500_before", "t" * 58)]
+
+    @pytest.mark.parametrize("how", ["fault", "plan"])
+    def test_dice_with_a_seed_fall_the_same(self, how: str) -> None:
+        def strikes() -> list[bool]:
+            plan = FaultPlan(7 if how == "plan" else None)
+            plan.add("*", "error_500_before", probability=0.3, seed=7 if how == "fault" else None)
+            return [bool(plan.draw("create", None)) for _ in range(200)]
+
+        assert strikes() == strikes()
+        assert 30 < sum(strikes()) < 90
+
+    @pytest.mark.parametrize(
+        ("arguments", "options", "message"),
+        [
+            (("delete", "error_500_before"), {}, "no such operation: delete"),
+            (("create", "error_501"), {}, "no such fault: error_501"),
+            (("create", "drop_after_commit"), {"seconds": 1}, "takes no seconds; it takes none"),
+            (("create", "slow_body"), {"second": 1}, "takes no second; it takes seconds"),
+            (("dismiss", "stale_list"), {}, "cannot strike dismiss, only create, groupList, teamList"),
+            (
+                ("list", "member_failures"),
+                {},
+                "member_failures cannot strike list, only create, batchAdd, batchDelete",
+            ),
+        ],
+    )
+    def test_refuses(self, arguments: tuple[str, str], options: dict[str, Any], message: str) -> None:
+        plan = FaultPlan()
+        with pytest.raises(ValueError, match=message):
+            plan.add(*arguments, **options)
+        assert plan.as_dicts() == []
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_takes_every_kind_where_it_strikes_and_for_all_operations(self, kind: str) -> None:
+        plan = FaultPlan()
+        for operation in ("*", *KINDS[kind].operations):
+            plan.add(operation, kind, **KINDS[kind].options)
+            struck_one = KINDS[kind].operations[0] if operation == "*" else operation
+            assert [fault.kind for fault in plan.draw(struck_one, None)] == [kind]
+            plan.clear()
+
+    @pytest.mark.parametrize(
+        ("kind", "name", "wrong"),
+        [
+            ("slow_body", "probability", [1.1, -0.1, float("nan"), "0.5", True, None]),
+            ("slow_body", "times", [0, 1.5, "2", True]),
+            ("slow_body", "seed", ["x", 1.5, {}]),
+            ("slow_body", "seconds", [-1, float("nan"), float("inf"), 1e10, "x", "3", True, None, []]),
+            ("hang_after_commit", "seconds", [-0.1]),
+            ("clock_skew", "seconds", [float("inf"), -1e10, "x", None]),
+            ("throttle_429", "date", [1, "true", None]),
+            ("gateway_html", "committed", [1, "true", None]),
+            ("gateway_html", "status", [99999, 200, 399, 599, "502", 502.0, True, None]),
+            ("member_failures", "count", [-1, 1.5, "1", True, None]),
+            ("error_200", "code", [True, 1.5, None, "", "a\nb"]),
+            ("redirect", "location", ["http://a/\r\nX: y", "http://\u0142/", 7, None]),
+            ("wrong_type_json", "body", [[], None, "\ud800"]),
+        ],
+    )
+    def test_names_what_is_set_wrong(self, kind: str, name: str, wrong: list[Any]) -> None:
+        plan = FaultPlan()
+        for value in wrong:
+            with pytest.raises(ValueError, match=rf"^{name} must be "):
+                plan.add("create", kind, **{name: value})
+        assert plan.as_dicts() == []
+
+    @pytest.mark.parametrize(
+        ("kind", "options"),
+        [
+            ("slow_body", {"seconds": 0}),
+            ("clock_skew", {"seconds": -10}),
+            ("gateway_html", {"status": 400}),
+            ("gateway_html", {"status": 511}),
+            ("member_failures", {"count": 0}),
+            ("error_200", {"code": "APIGW.0301"}),
+            ("slow_body", {"times": None, "seed": None, "probability": 0}),
+        ],
+    )
+    def test_takes_what_makes_sense(self, kind: str, options: dict[str, Any]) -> None:
+        FaultPlan().add("create", kind, **options)
+
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("create:drop_after_commit", {"operation": "create", "kind": "drop_after_commit", "times": None}),
+            ("*:error_500_before:probability=0.3:times=2", {"probability": 0.3, "times": 2}),
+            ("list:throttle_429:seconds=3:date=true", {"seconds": 3.0, "date": True}),
+            ("create:gateway_html:status=504:committed=false", {"status": 504, "committed": False}),
+            ("create:redirect:location=http://a:80/b:times=1", {"location": "http://a:80/b", "times": 1}),
+            ("create:error_200:code=APIGW.0301", {"code": "APIGW.0301"}),
+            ("create:error_200:code=13000301", {"code": 13000301}),
+            ("create:clock_skew:seconds=-60", {"seconds": -60}),
+        ],
+    )
+    def test_reads_text(self, text: str, expected: dict[str, Any]) -> None:
+        plan = FaultPlan()
+        plan.add_text(text)
+        (fault,) = plan.as_dicts()
+        assert expected.items() <= fault.items()
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("", "no such operation"),
+            ("create", "no such fault"),
+            ("create:nonsense", "no such fault: nonsense"),
+            ("create:nonsense:times", "no such fault: nonsense"),
+            ("a:b:c=d", "no such operation: a"),
+            ("list:member_failures", "cannot strike list"),
+            ("create:drop_after_commit:times", "times lacks =VALUE"),
+            ("create:slow_body:seconds:times=1", "seconds lacks =VALUE"),
+            ("create:drop_after_commit:times=x", "times must be an integer of at least 1, not 'x'"),
+            ("create:drop_after_commit:times=1.5", "times must be"),
+            ("create:drop_after_commit:times=0", "times must be"),
+            ("create:drop_after_commit:seed=", "seed must be"),
+            ("create:slow_body:seconds=x", "seconds must be"),
+            ("create:slow_body:seconds=nan", "seconds must be"),
+            ("create:gateway_html:committed=1", "committed must be true or false, not '1'"),
+            ("create:gateway_html:second=1", "gateway_html takes no second; it takes status, committed"),
+            ("create:redirect:operation=list", "redirect takes no operation; it takes location"),
+        ],
+    )
+    def test_refuses_text(self, text: str, message: str) -> None:
+        with pytest.raises(ValueError, match=message):
+            FaultPlan().add_text(text)
