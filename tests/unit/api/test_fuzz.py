@@ -7,6 +7,7 @@ import json
 import re
 import time
 import zlib
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +17,8 @@ from support.raw_server import Exchange, RawServer
 
 from airflow_provider_koodrive.api.diagnosis import diagnose
 from airflow_provider_koodrive.api.group_spaces import GroupSpaces
-from airflow_provider_koodrive.exceptions import KooDriveError
+from airflow_provider_koodrive.api.intent import read_intent
+from airflow_provider_koodrive.exceptions import KooDriveError, KooDriveOutcomeUnknownError
 
 PATIENCE = {"connect_timeout": 1.0, "read_timeout": 0.05, "deadline": 0.3, "max_attempts": 2}
 
@@ -24,29 +26,33 @@ PATIENCE = {"connect_timeout": 1.0, "read_timeout": 0.05, "deadline": 0.3, "max_
 HANG_SECONDS = 20
 
 
-class Earlier:
-    """The journal of a task whose earlier try sent the create, and died."""
+class Journal:
+    """What a task remembers: what its first try noted as it sent the create, for then it died."""
+
+    def __init__(self) -> None:
+        self.noted: dict[str, Any] | None = None
 
     def read(self):
-        return {
-            "name": "Finance",
-            "sent_at": "2026-11-22T00:59:00+00:00",
-            "settled_by": "2026-11-22T01:01:00+00:00",
-            "trace_id": "0" * 58,
-            "space_id": None,
-        }
+        return self.noted
 
     def note(self, intent):
         json.dumps(intent, allow_nan=False)
+        self.noted = self.noted or intent
 
     def forget(self):
-        """It never is: the earlier try is still open."""
+        """It never is: the first try is still open."""
 
+
+OVER, OPEN = Journal(), Journal()
+# When these first tries were, by the server's clock: as RECORD was created, and so late that a create from
+# then may still arrive.
+FIRST_TRIES = [(OVER, "Sun, 22 Nov 2026 01:00:00 GMT"), (OPEN, "Wed, 01 Jan 2098 00:00:00 GMT")]
 
 CALLS = {
     "create": lambda spaces: spaces.create("Finance", user_ids=["7", "8"], capacity=1),
     "reuse": lambda spaces: spaces.create("Finance", user_ids=["7", "8"], if_exists="reuse"),
-    "retry": lambda spaces: spaces.create("Finance", user_ids=["7", "8"], journal=Earlier()),
+    "retry": lambda spaces: spaces.create("Finance", user_ids=["7", "8"], journal=OVER),
+    "early retry": lambda spaces: spaces.create("Finance", user_ids=["7", "8"], journal=OPEN),
     "list": lambda spaces: spaces.list_all(),
     "iterate": lambda spaces: list(spaces.iterate(page_size=2)),
     "find": lambda spaces: spaces.find("Finance"),
@@ -81,6 +87,18 @@ def url(answers):
         yield server.url
 
 
+@pytest.fixture(scope="module", autouse=True)
+def first_tries(url, answers):
+    """Let a real create fill the journals: its look finds nothing, and then the server hangs up."""
+    for journal, date in FIRST_TRIES:
+        answers.queue, answers.ends = [a_list_of(date=date)] * 2, True
+        client = token_client(url)
+        with pytest.raises(KooDriveOutcomeUnknownError):
+            GroupSpaces(client).create("Finance", journal=journal)
+        client.close()
+        assert read_intent(journal, "Finance") is not None
+
+
 def told_by(url: str, answers: Answers, call, queue: list[bytes], ends: bool, make=token_client) -> str:
     """What a call says of a server that gives these answers; any other exception is the test's failure."""
     answers.queue, answers.ends = list(queue), ends
@@ -103,6 +121,13 @@ def http(status: int | str, headers: list[tuple[str, str]], body: bytes) -> byte
 
 def with_length(body: bytes, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> bytes:
     return http(status, [*headers, ("Content-Length", str(len(body)))], body)
+
+
+def a_list_of(*records: object, date: str | None = None) -> bytes:
+    """Answer any list, with the time where one is given."""
+    lists = dict.fromkeys(("groups", "teams", "userGroupMemberInfos"), records)
+    body = {"code": 0, "total": len(records), **lists, "failedList": [], "status": 0}
+    return with_length(as_json(body), headers=(("Date", date),) if date else ())
 
 
 NESTS = {"lists": ("[", "]"), "objects": ('{"a":', "}")}
@@ -236,6 +261,16 @@ RECORD = {
 
 calls = pytest.mark.parametrize("call", CALLS)
 quick = settings(max_examples=max(1, settings.default.max_examples // 5))
+
+
+def test_a_retry_knows_its_own_space(url, answers):
+    """Else the calls of a retry would test nothing of one."""
+    answers.queue, answers.ends = [a_list_of(RECORD)] * 8, True
+    client = app_client(url)
+    assert CALLS["retry"](GroupSpaces(client))["created"] is True
+    with pytest.raises(KooDriveOutcomeUnknownError, match="comes from this create"):
+        CALLS["early retry"](GroupSpaces(client))
+    client.close()
 
 
 @calls
