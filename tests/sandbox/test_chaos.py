@@ -18,7 +18,7 @@ from airflow_provider_koodrive.exceptions import KooDriveOutcomeUnknownError, Ko
 from airflow_provider_koodrive.sandbox.faults import KINDS
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-LAST_LINE = r"wanted 200, created (\d+), duplicates 0, lost 0, unknown (\d+), calls (\d+), seconds \d+"
+LAST_LINE = r"wanted 200, created (\d+), duplicates 0, lost 0, unknown \d+, calls (\d+), seconds \d+"
 
 
 # Callers who do what must be found out; at the top of the module, since other processes run them.
@@ -101,9 +101,9 @@ def test_200_creates_make_200_spaces() -> None:
     assert struck, done.stdout
     assert int(struck[1]) >= len(KINDS) - 2
     assert 25 <= int(struck[2]) <= 35
-    created, unknown, calls = map(int, counted.groups())
+    created, calls = map(int, counted.groups())
     # On a machine that is busy enough some callers may lose patience; they are told so.
-    assert created + unknown > 190, done.stdout
+    assert created >= 190, done.stdout
     # One look, one create, one look for the containerId, and what the faults cost.
     assert calls > 600
 
