@@ -288,7 +288,9 @@ class TestAdminSurface:
         assert call("GET", "faults").json()["faults"] == []
 
     @pytest.mark.parametrize("header", ["", "Bearer guess"])
-    @pytest.mark.parametrize(("method", "path"), [("GET", "calls"), ("GET", "faults"), ("DELETE", "faults")])
+    @pytest.mark.parametrize(
+        ("method", "path"), [("GET", "calls"), ("GET", "faults"), ("POST", "faults"), ("DELETE", "faults")]
+    )
     def test_is_guarded_by_the_secret(self, call: Any, header: str, method: str, path: str) -> None:
         assert call(method, path, headers={"Authorization": header}).status_code == 401
 

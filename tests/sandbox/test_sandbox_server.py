@@ -253,6 +253,15 @@ class TestCommandLine:
         listing = process.call("GET", "/space/groupList?offset=0&limit=1").json()
         assert (listing["code"], listing["groupsMax"]) == ("0", 7)
 
+    def test_only_this_machine_reaches_it(self, launch: Any) -> None:
+        process = launch()
+        assert not any(line.startswith("WARNING") for line in process.lines)
+        with Sandbox() as sandbox:
+            for port in (int(process.port_file.read_text()), sandbox.port):
+                # Loopback, too, but only who listens everywhere listens here.
+                with pytest.raises(ConnectionRefusedError):
+                    socket.create_connection(("127.0.0.2", port), timeout=5)
+
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_ends_quietly(self, launch: Any, number: int) -> None:
         process = launch("--fault", "*:hang_before_commit")

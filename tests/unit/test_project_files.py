@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -61,6 +62,56 @@ def test_the_readme_names_the_versions_of_the_matrix() -> None:
     rows = dict(re.findall(r"^\| ([\d.]+) \| ([\d.]+) \|$", table, re.MULTILINE))
     assert rows == airflow_lines()
     assert len(rows) == 5
+
+
+def shown_by() -> list[list[str]]:
+    """Return the tests that each row of the README's table of threats names, as pytest takes them."""
+    text = (PROJECT / "README.md").read_text(encoding="utf-8")
+    table = text.partition("\n## Security\n")[2].partition("\n## ")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| ")][1:]
+    return [named(row.split("|")[-2]) for row in rows]
+
+
+def named(cell: str) -> list[str]:
+    """Return the tests that a cell names; one that begins with ``::`` is in the file before it."""
+    names: list[str] = []
+    for name in re.findall(r"`([^`]+)`", cell):
+        file = names[-1].partition("::")[0] if name.startswith("::") else ""
+        names.append(file + name)
+    return names
+
+
+def is_test(name: str) -> bool:
+    """Whether there is such a test, or such a class of tests."""
+    file, *parts = name.split("::")
+    node: ast.AST = ast.parse((PROJECT / file).read_text(encoding="utf-8"))
+    for part in parts:
+        inner = (child for child in ast.iter_child_nodes(node) if getattr(child, "name", None) == part)
+        node = next(inner, ast.Pass())
+    wanted = {ast.ClassDef: "Test", ast.FunctionDef: "test_"}.get(type(node))
+    return wanted is not None and parts[-1].startswith(wanted)
+
+
+class TestThreats:
+    def test_each_has_a_test_that_shows_it(self) -> None:
+        assert len(shown_by()) > 10
+        assert [names for names in shown_by() if not names] == []
+
+    @pytest.mark.parametrize("name", [name for names in shown_by() for name in names])
+    def test_what_is_named_is_a_test(self, name: str) -> None:
+        assert is_test(name)
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "tests/unit/test_project_files.py",
+            "tests/unit/test_project_files.py::named",
+            "tests/unit/test_project_files.py::test_nothing",
+            "tests/unit/test_project_files.py::TestThreats::test_nothing",
+        ],
+    )
+    def test_what_is_none_is_found_out(self, name: str) -> None:
+        assert not is_test(name)
 
 
 @pytest.mark.parametrize("file", ["Makefile", "constraints.txt", ".ci/run"])
