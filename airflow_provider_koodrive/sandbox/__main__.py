@@ -9,26 +9,44 @@ import shlex
 import signal
 import sqlite3
 import sys
+import textwrap
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_koodrive.sandbox.faults import ALIASES, KINDS, OPERATION_NAMES
+from airflow_provider_koodrive.sandbox.faults import KINDS, OPERATION_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from airflow_provider_koodrive.sandbox.faults import Kind
     from airflow_provider_koodrive.sandbox.server import Sandbox
 
 ENDS = (signal.SIGINT, signal.SIGTERM)
+
+_CREDENTIALS = """\
+KOODRIVE_SANDBOX_APP_ID and KOODRIVE_SANDBOX_APP_SECRET in the environment
+replace the credentials that are made at a database's first start."""
+
+_FAULTS = """\
+faults can be set
+  at the start:       --fault create:drop_after_commit:times=1
+  while it runs:      curl -H "Authorization: Bearer $APP_SECRET" \\
+                        http://127.0.0.1:8089/sandbox/faults -d \\
+                        '{"operation": "create", "kind": "drop_after_commit", "times": 1}'
+  in pytest:          koodrive_sandbox.faults.add("create", "drop_after_commit", times=1)
+GET /sandbox/faults shows them and what has struck, DELETE forgets them.
+
+Each takes times (how many calls it strikes), probability (0 to 1), seed, and
+what is in brackets after its kind."""
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m airflow_provider_koodrive.sandbox",
         description="An embedded KooDrive for trials and tests. Not for production.",
-        epilog="KOODRIVE_SANDBOX_APP_ID and KOODRIVE_SANDBOX_APP_SECRET in the environment replace the "
-        "credentials that are made at a database's first start.",
+        epilog=f"{_CREDENTIALS}\n\n{explain_faults()}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_listening(parser)
     _add_database(parser)
@@ -80,11 +98,26 @@ def _add_limits_and_faults(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="OPERATION:KIND[:NAME=VALUE]...",
-        help="something that shall go wrong, such as create:drop_after_commit:times=1 or "
-        f"*:error_500_before:probability=0.3; may be repeated. "
-        f"Operations: {', '.join((*OPERATION_NAMES, *ALIASES))}. Kinds: {', '.join(KINDS)}",
+        help="something that shall go wrong, see below; may be repeated",
     )
     parser.add_argument("--seed", type=int, help="makes the dice of faults repeatable")
+
+
+def explain_faults() -> str:
+    """Say how faults are set, and which there are."""
+    operations = f"Operations: {', '.join(OPERATION_NAMES)}; list for both lists, * for all. Kinds:"
+    kinds = [_explain(name, kind) for name, kind in KINDS.items()]
+    return "\n".join([_FAULTS, textwrap.fill(operations, 79), *kinds])
+
+
+def _explain(name: str, kind: Kind) -> str:
+    options = " ".join(
+        f"{option}={str(default).lower() if isinstance(default, bool) else default}"
+        for option, default in kind.options.items()
+    )
+    where = "" if kind.operations == OPERATION_NAMES else f" (only {', '.join(kind.operations)})"
+    text = f"{name}{f' [{options}]' if options else ''}{where}: {kind.summary}"
+    return textwrap.fill(text, 79, initial_indent="  ", subsequent_indent=" " * 6, break_on_hyphens=False)
 
 
 def is_loopback(host: str) -> bool:

@@ -6,17 +6,21 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import airflow as airflow_package
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from conftest import Airflow
 
     from airflow_provider_koodrive.sandbox.server import Sandbox
@@ -120,24 +124,58 @@ def test_connections_add(airflow: Airflow, monkeypatch: pytest.MonkeyPatch) -> N
     airflow.command("-m", "airflow", "connections", "delete", "koodrive_default")
 
 
-def test_the_sandbox_prints_the_connection(tmp_path: Path) -> None:
-    command = next(text for text in COMMANDS if "airflow_provider_koodrive.sandbox" in text)
-    arguments = shlex.split(command.replace("--port 8089", "--port 0"))[1:]
+@contextmanager
+def started(command: str, directory: Path) -> Iterator[dict[str, Any]]:
+    """Run the sandbox by a command of the README, but on a free port; give the connection that it prints."""
+    arguments = shlex.split(command.replace("\\\n", " ").replace("--port 8089", "--port 0"))[1:]
     with subprocess.Popen(
-        [sys.executable, *arguments], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+        [sys.executable, *arguments], cwd=directory, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         # A sandbox that never prints must not hold the test up for good.
         watchdog = threading.Timer(60, process.kill)
         watchdog.start()
-        printed = ""
-        while "Ctrl-C" not in printed:
-            line = process.stdout.readline()
-            assert line, printed
-            printed += line
-        process.send_signal(signal.SIGINT)
-        watchdog.cancel()
-    assert "export AIRFLOW_CONN_KOODRIVE_DEFAULT=" in printed
+        try:
+            printed = ""
+            while "Ctrl-C" not in printed:
+                line = process.stdout.readline()
+                assert line, printed
+                printed += line
+            exported = re.search(r"export AIRFLOW_CONN_KOODRIVE_DEFAULT=(.*)", printed)
+            assert exported, printed
+            yield json.loads(shlex.split(exported[1])[0])
+        finally:
+            process.send_signal(signal.SIGINT)
+            watchdog.cancel()
+
+
+def test_the_sandbox_prints_the_connection(tmp_path: Path) -> None:
+    command = next(text for text in COMMANDS if "airflow_provider_koodrive.sandbox" in text)
+    with started(command, tmp_path) as connection:
+        assert connection["conn_type"] == "koodrive"
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the README's example needs curl")
+def test_faults_of_the_command_line_and_of_a_running_sandbox(tmp_path: Path) -> None:
+    command = next(text for text in COMMANDS if "--fault" in text)
+    call = next(text for text in COMMANDS if "/sandbox/faults" in text)
+    with started(command, tmp_path) as connection:
+        done = subprocess.run(
+            ["bash", "-c", call.replace("http://127.0.0.1:8089", connection["host"])],
+            env={**os.environ, "APP_SECRET": connection["password"]},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+    kinds = [
+        (fault["operation"], fault["kind"], fault["times"]) for fault in json.loads(done.stdout)["faults"]
+    ]
+    assert kinds == [
+        ("create", "drop_after_commit", 1),
+        ("*", "error_500_before", None),
+        ("list", "stale_list", None),
+    ]
 
 
 def test_make_has_the_commands() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ import requests
 from sandbox_calls import PREFIX, Caller, refusal
 
 from airflow_provider_koodrive.sandbox import __main__ as command_line
+from airflow_provider_koodrive.sandbox.faults import ALIASES, KINDS, OPERATION_NAMES
 from airflow_provider_koodrive.sandbox.server import Sandbox
 
 if TYPE_CHECKING:
@@ -261,6 +263,21 @@ class TestCommandLine:
                 # Loopback, too, but only who listens everywhere listens here.
                 with pytest.raises(ConnectionRefusedError):
                     socket.create_connection(("127.0.0.2", port), timeout=5)
+
+    def test_explains_faults(self) -> None:
+        shown = command_line.build_parser().format_help()
+        for kind, facts in KINDS.items():
+            (line,) = re.findall(rf"^  {kind}\b.*(?:\n    .*)*", shown, re.MULTILINE)
+            told = " ".join(line.split())
+            assert facts.summary in told
+            assert [name for name in facts.options if f"{name}=" not in told] == []
+            if facts.operations != OPERATION_NAMES:
+                assert f"only {', '.join(facts.operations)}" in told
+        for text in (*OPERATION_NAMES, *ALIASES, "times", "probability", "seed"):
+            assert text in shown
+        assert "Authorization: Bearer" in shown
+        assert "/sandbox/faults" in shown
+        assert "koodrive_sandbox.faults.add(" in shown
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_ends_quietly(self, launch: Any, number: int) -> None:
