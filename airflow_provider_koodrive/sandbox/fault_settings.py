@@ -44,7 +44,8 @@ def _is_flag(value: Any) -> bool:
 
 
 def _is_status(value: Any) -> bool:
-    return _is_integer(value) and value in list(HTTPStatus) and 400 <= value <= 599
+    bodiless = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
+    return _is_integer(value) and value in list(HTTPStatus) and value >= 200 and value not in bodiless
 
 
 def _is_body(value: Any) -> bool:
@@ -70,7 +71,7 @@ _SETTINGS = {
         f"a number from 0 to {MAX_SECONDS}", lambda value: _is_number(value, 0, MAX_SECONDS), float
     ),
     "count": Setting("an integer of at least 0", lambda value: _is_integer(value) and value >= 0, int),
-    "status": Setting("an HTTP status from 400 to 599 that has a name", _is_status, int),
+    "status": Setting("a final HTTP status that has a name and may have a body", _is_status, int),
     "code": Setting(
         "an integer, or text such as APIGW.0301",
         lambda value: _is_integer(value) or (isinstance(value, str) and value != "" and value.isprintable()),

@@ -94,7 +94,7 @@ class TestPlan:
             ("clock_skew", "seconds", [float("inf"), -1e10, "x", None]),
             ("throttle_429", "date", [1, "true", None]),
             ("gateway_html", "committed", [1, "true", None]),
-            ("gateway_html", "status", [99999, 200, 399, 599, "502", 502.0, True, None]),
+            ("gateway_html", "status", [99999, 103, 204, 304, 599, "502", 502.0, True, None]),
             ("member_failures", "count", [-1, 1.5, "1", True, None]),
             ("error_200", "code", [True, 1.5, None, "", "a\nb"]),
             ("redirect", "location", ["http://a/\r\nX: y", "http://\u0142/", 7, None]),

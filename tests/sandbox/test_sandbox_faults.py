@@ -137,6 +137,8 @@ class TestAnswer:
         assert (answer.status_code, answer.headers["Content-Type"]) == (502, "text/html; charset=utf-8")
         assert "<title>502 Bad Gateway</title>" in answer.text
         assert struck(admin, "gateway_html", status=504).status_code == 504
+        # A page to log in at, as a captive portal has.
+        assert struck(admin, "gateway_html", status=200).status_code == 200
 
     def test_is_cut_in_half(self, admin: Caller) -> None:
         answer = struck(admin, "truncated_json")
