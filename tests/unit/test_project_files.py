@@ -54,6 +54,30 @@ class TestConstraints:
         assert requirement.specifier.contains(versions[canonicalize_name(requirement.name)])
 
 
+def test_what_is_taken_from_common_compat_is_there_at_its_floor() -> None:
+    """Airflow brings a newer one, so nothing else would notice a name that came later."""
+    of_1_10_0 = {
+        "AirflowFailException", "AirflowSkipException", "BaseHook", "BaseOperator", "BaseOperatorLink",
+        "Context", "DAG", "Param", "TriggerRule", "Variable", "XCom", "XComArg", "dag",
+        "get_current_context", "task",
+    }  # fmt: skip
+    text = (PROJECT / "pyproject.toml").read_text(encoding="utf-8")
+    assert '"apache-airflow-providers-common-compat>=1.10.0"' in text
+    trees = [
+        ast.parse(file.read_text(encoding="utf-8"))
+        for folder in ("airflow_provider_koodrive", "dags_examples")
+        for file in (PROJECT / folder).rglob("*.py")
+    ]
+    taken = {
+        alias.name
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "airflow.providers.common.compat.sdk"
+        for alias in node.names
+    }
+    assert taken <= of_1_10_0
+
+
 def test_the_readme_names_the_versions_of_the_matrix() -> None:
     text = (PROJECT / "README.md").read_text(encoding="utf-8")
     table = text.partition("<!-- supported-versions:start -->")[2].partition(
