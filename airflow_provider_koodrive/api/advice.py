@@ -25,11 +25,18 @@ if TYPE_CHECKING:
 # A signature lives 15 minutes ("Authentication").
 SIGNATURE_SECONDS = 15 * 60
 
+_UNAUTHORIZED = 401
 _PROXY_AUTHENTICATION_REQUIRED = 407
 _NOT_FOUND = "13000309"
 
+# Those that the documents give for something else than authentication ("Error Codes").
+_KNOWN_CODE = re.compile(r"13000(?:102|201|3(?:0[1-9]|1[0-2])|4(?:0[1-9]|1[0-4]))")
 # "a number with 8 digits", of KooDrive's own ("Response"); gateways and other services have other codes.
 _KOODRIVES_CODE = re.compile(r"[0-9]{8}")
+
+# With these, credentials may not be accepted: 400 means "authentication not passed", and errors may come
+# with 200 ("Status Codes"). The documents give no code for a token or a signature.
+_OF_AUTHENTICATION = (200, 400, 403)
 
 # (inferred) The documents do not say how KooDrive words this.
 _USER_UNKNOWN = re.compile(
@@ -52,8 +59,8 @@ _CREDENTIALS = (
 _USER_ID = "Set extra user_id to KooDrive's internal id of an active user, such as 1505084218764547200"
 _NO_DATE = "The answer tells no time: check that this machine's clock is right, which the signature covers"
 _ELSEWHERE = (
-    "This comes from something before KooDrive, such as a gateway or a proxy: check the connection's "
-    "host and proxies, then login and password"
+    "This may come from something before KooDrive, such as a gateway or a proxy: check the connection's "
+    "host and proxies"
 )
 _REFUSED = (
     "KooDrive refuses this user: let KooDrive's administrator check that it is active and has the rights"
@@ -70,23 +77,43 @@ def explain(client: KooDriveClient, err: KooDriveError, hint: str = "") -> str:
     """
     text = str(err)
     if isinstance(err, KooDriveThrottledError | KooDriveServerError):
-        advice = "Try again in a minute; if that stays, check the connection's host"
+        advice = ["Try again in a minute; if that stays, check the connection's host"]
     elif err.http_status == _PROXY_AUTHENTICATION_REQUIRED:
-        advice = "The proxy refuses: check extra proxies and extra proxy_password"
-    elif isinstance(err, KooDriveConnectionError | KooDriveResponseError):
-        advice = _way(client, err)
+        advice = ["The proxy refuses: check extra proxies and extra proxy_password"]
     elif isinstance(err, KooDriveConfigError):
-        advice = ""  # it says itself what is wrong
-    elif isinstance(err, KooDriveAuthenticationError) and err.code is not None:
-        if clock := _clock(client):
-            text, advice = _CLOCK_TOLD.sub("", text), clock
-        else:
-            advice = ". ".join(part for part in (_credentials(client, err), hint) if part)
-    elif _KOODRIVES_CODE.fullmatch(str(err.code)):
-        advice = _refused(client, err)
+        advice = []  # it says itself what is wrong
+    elif isinstance(err, KooDriveConnectionError):
+        advice = [_way(client, err)]
     else:
-        advice = _ELSEWHERE
-    return f"{text}. {advice}" if advice else text
+        clock = _clock(client) if _may_be_the_signature(err) else ""
+        text = _CLOCK_TOLD.sub("", text) if clock else text
+        advice = [clock, _who_refuses(client, err)]
+        if _may_be_the_credentials(err):
+            advice += [_credentials(client, err), hint]
+    return ". ".join(part for part in (text, *advice) if part)
+
+
+def _may_be_the_signature(err: KooDriveError) -> bool:
+    refused = err.code is not None or (err.http_status or 0) >= 400
+    return refused and (_is_of_authentication(err) or not _KNOWN_CODE.fullmatch(str(err.code).strip()))
+
+
+def _may_be_the_credentials(err: KooDriveError) -> bool:
+    return _is_of_authentication(err) or (
+        _may_be_the_signature(err) and err.http_status in _OF_AUTHENTICATION
+    )
+
+
+def _is_of_authentication(err: KooDriveError) -> bool:
+    return isinstance(err, KooDriveAuthenticationError) or err.http_status == _UNAUTHORIZED
+
+
+def _who_refuses(client: KooDriveClient, err: KooDriveError) -> str:
+    if isinstance(err, KooDriveResponseError):
+        return _way(client, err)
+    if isinstance(err, KooDriveAuthenticationError) and err.code is not None:
+        return ""
+    return _refused(client, err) if _KOODRIVES_CODE.fullmatch(str(err.code).strip()) else _ELSEWHERE
 
 
 def _way(client: KooDriveClient, err: KooDriveConnectionError | KooDriveResponseError) -> str:

@@ -13,7 +13,7 @@ import requests
 import tenacity
 import urllib3.exceptions
 
-from airflow_provider_koodrive.api.auth import header_value
+from airflow_provider_koodrive.api.auth import AppAuth, header_value
 from airflow_provider_koodrive.api.clock import ServerClock
 from airflow_provider_koodrive.api.envelope import clock_skew_seconds, open_envelope
 from airflow_provider_koodrive.api.request import (
@@ -41,7 +41,7 @@ from airflow_provider_koodrive.exceptions import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from airflow_provider_koodrive.api.auth import AppAuth, TokenAuth
+    from airflow_provider_koodrive.api.auth import TokenAuth
 
 log = logging.getLogger(__name__)
 
@@ -315,7 +315,12 @@ class KooDriveClient:
         finally:
             attempt.reset(token)
         return open_envelope(
-            response.status_code, response.headers, answer, expects=expects, redact=self._redact
+            response.status_code,
+            response.headers,
+            answer,
+            expects=expects,
+            redact=self._redact,
+            signed=isinstance(self.auth, AppAuth),
         )
 
 

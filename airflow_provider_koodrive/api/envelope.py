@@ -10,7 +10,7 @@ import json
 import math
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
 from airflow_provider_koodrive.exceptions import (
     KooDriveAuthenticationError,
@@ -77,6 +77,16 @@ _MEANING: dict[type[KooDriveError], str] = {
 }
 
 
+class _Answer(NamedTuple):
+    """What an error is made of; the fields are those of :func:`open_envelope`."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    redact: Callable[[str], str]
+    signed: bool
+
+
 class _NotAnEnvelopeError(ValueError):
     """Why not; says nothing of the body's text."""
 
@@ -102,6 +112,7 @@ def open_envelope(
     *,
     expects: Sequence[str] = (),
     redact: Callable[[str], str] = str,
+    signed: bool = True,
 ) -> dict[str, Any]:
     """
     Return KooDrive's envelope, or raise the error that the answer stands for.
@@ -111,18 +122,20 @@ def open_envelope(
     :param body: the whole body
     :param expects: fields of which one must be there for a success without ``code`` (inferred)
     :param redact: takes secrets out of a text that came from the network
+    :param signed: whether the request was signed, which depends on the clock
     :raises KooDriveError: of the kind that fits, without the call's details
     """
+    answer = _Answer(status, headers, body, redact, signed)
     try:
         envelope = _json_object(body)
     except _NotAnEnvelopeError as err:
-        raise _not_an_envelope(status, headers, body, str(err), redact) from None
+        raise _not_an_envelope(answer, str(err)) from None
     code = envelope.get("code")
     if code is None and status < 300 and any(field in envelope for field in expects):
         return _without_secrets(envelope, body, redact)
     if str(code).strip() == "0" and status < 300:
         return _without_secrets(envelope, body, redact)
-    raise _refusal(status, headers, envelope, redact)
+    raise _refusal(answer, envelope)
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
@@ -212,34 +225,30 @@ def _redacted(value: object, redact: Callable[[str], str]) -> object:
     return redact(value) if isinstance(value, str) else value
 
 
-def _not_an_envelope(
-    status: int, headers: Mapping[str, str], body: bytes, why: str, redact: Callable[[str], str]
-) -> KooDriveError:
-    shown = redact(body.decode("utf-8", "replace"))[:SHOWN_CHARACTERS]
-    kind = KooDriveGatewayError if status >= 500 else _kind_by_status(status)
+def _not_an_envelope(answer: _Answer, why: str) -> KooDriveError:
+    shown = answer.redact(answer.body.decode("utf-8", "replace"))[:SHOWN_CHARACTERS]
+    kind = KooDriveGatewayError if answer.status >= 500 else _kind_by_status(answer.status)
     if kind in (KooDriveError, KooDriveConflictError):
         kind = KooDriveResponseError
-    if 300 <= status < 400:
+    if 300 <= answer.status < 400:
         message = "redirected, which is never followed: the connection's host is not KooDrive's endpoint"
     else:
         message = _MEANING[kind]
-    return _build(kind, f"{message}; {why}; its body begins {shown!r}", status, headers, None, None)
+    return _build(answer, kind, f"{message}; {why}; its body begins {shown!r}")
 
 
-def _refusal(
-    status: int, headers: Mapping[str, str], envelope: Mapping[str, Any], redact: Callable[[str], str]
-) -> KooDriveError:
+def _refusal(answer: _Answer, envelope: Mapping[str, Any]) -> KooDriveError:
     raw = envelope.get("code")
-    code = raw if isinstance(raw, int) and abs(raw) < LARGEST_CODE else _shown(raw, redact)
+    code = raw if isinstance(raw, int) and abs(raw) < LARGEST_CODE else _shown(raw, answer.redact)
     key = str(code).strip()
     # A gateway's refusal for load, whatever code it was given: nothing was carried out.
-    by_code = None if status == TOO_MANY_REQUESTS else _BY_CODE.get(key)
-    if status == CONFLICT and by_code is KooDriveValidationError:
+    by_code = None if answer.status == TOO_MANY_REQUESTS else _BY_CODE.get(key)
+    if answer.status == CONFLICT and by_code is KooDriveValidationError:
         by_code = None  # the status says which value is wrong
-    kind = by_code or _kind_by_status(status)
+    kind = by_code or _kind_by_status(answer.status)
     if kind is KooDriveError and (code is None or key == "0"):
         kind = KooDriveResponseError
-    return _build(kind, _MEANING[kind], status, headers, code, _shown(envelope.get("msg"), redact))
+    return _build(answer, kind, _MEANING[kind], code, _shown(envelope.get("msg"), answer.redact))
 
 
 def _kind_by_status(status: int) -> type[KooDriveError]:
@@ -258,19 +267,18 @@ def _shown(value: object, redact: Callable[[str], str]) -> str | None:
 
 
 def _build(
+    answer: _Answer,
     kind: type[KooDriveError],
     message: str,
-    status: int,
-    headers: Mapping[str, str],
-    code: int | str | None,
-    msg: str | None,
+    code: int | str | None = None,
+    msg: str | None = None,
 ) -> KooDriveError:
     extra: dict[str, Any] = {}
     if issubclass(kind, KooDriveThrottledError | KooDriveServerError):
-        extra["retry_after"] = retry_after_seconds(headers)
-    if kind is KooDriveAuthenticationError:
-        skew = clock_skew_seconds(headers)
+        extra["retry_after"] = retry_after_seconds(answer.headers)
+    if kind is KooDriveAuthenticationError and answer.signed:
+        skew = clock_skew_seconds(answer.headers)
         if skew is not None and abs(skew) > NOTABLE_SKEW_SECONDS:
             side = "ahead of" if skew > 0 else "behind"
             message += f"; this machine's clock is {abs(skew):.0f} seconds {side} KooDrive's, set it right"
-    return kind(message, http_status=status, code=code, msg=msg, **extra)
+    return kind(message, http_status=answer.status, code=code, msg=msg, **extra)

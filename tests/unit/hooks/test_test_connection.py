@@ -8,6 +8,8 @@ import socket
 import threading
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextvars import ContextVar
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 from importlib.util import find_spec
 
 import pytest
@@ -172,7 +174,7 @@ class TestRefusedEverything:
     def test_by_something_before_koodrive(self, fails, connection, body):
         with RawServer(always(reply(body, 403, headers=[JSON]))) as server:
             message = fails({**connection, "host": server.url})
-        assert "This comes from something before KooDrive" in message
+        assert "This may come from something before KooDrive" in message
         assert "connected" not in message
 
     def test_by_koodrive(self, fails, connection):
@@ -200,9 +202,9 @@ class TestRefusedEverything:
     @pytest.mark.parametrize(
         ("status", "body", "words"),
         [
-            (404, {"code": 404}, "This comes from something before KooDrive"),
-            (400, {"code": -1}, "This comes from something before KooDrive"),
-            (200, {"code": 200, "data": []}, "This comes from something before KooDrive"),
+            (404, {"code": 404}, "This may come from something before KooDrive"),
+            (400, {"code": -1}, "This may come from something before KooDrive"),
+            (200, {"code": 200, "data": []}, "This may come from something before KooDrive"),
             (400, {"code": 13000102}, "KooDrive refuses this user"),
             (400, {"code": 13000412}, "KooDrive refuses this user"),
             (409, {"code": 13000405}, "KooDrive refuses this user"),
@@ -303,6 +305,89 @@ class TestCredentials:
 
     def test_a_clock_that_is_right_is_not_blamed(self, fails, administrator):
         assert "clock" not in fails({**administrator, "password": SECRET})
+
+
+# KooDrive's documents name no code for a token or a signature that is not accepted, say that 400 stands for
+# it, and that errors may come with 200.
+MAY_BE_THE_CREDENTIALS = [
+    (401, {"code": 13009999}),
+    (401, {"code": 13000410}),
+    (401, {"code": "APIGW.9999"}),
+    (401, {"error_code": "APIG.0303", "error_msg": "signature expired"}),
+    (401, b"<html>"),
+    (401, b""),
+    (400, {"code": 13009999}),
+    (400, {"code": "APIG.0303"}),
+    (400, {"code": -1}),
+    (400, {"error_code": "APIG.0303"}),
+    (400, b"<html>"),
+    (403, {"code": "APIGW.0302"}),
+    (403, {"code": 13009999}),
+    (403, b"<html>"),
+    (200, {"code": 13009999}),
+    (200, {"code": "APIGW.9999"}),
+    (200, {"code": 401}),
+    (500, {"code": "APIGW.0303"}),
+]
+MEANS_SOMETHING_ELSE = [
+    (400, {"code": 13000102}),
+    (400, {"code": "13000410"}),
+    (403, {"code": 13000412}),
+    (200, {"code": 13000301}),
+    (400, {"code": 13000309}),
+    (429, {"code": "APIGW.9999"}),
+    (200, {"code": "APIGW.0308"}),
+    (500, {"code": 13009999}),
+    (502, b"<html>"),
+    (302, b""),
+    (200, b"<html>"),
+    (407, {"code": 407}),
+]
+
+
+class TestRefusalsWithoutAKnownCode:
+    @pytest.fixture
+    def refuse(self, fails):
+        def refuse(connection, status, body, *, hours=0):
+            date = format_datetime(datetime.now(timezone.utc) + timedelta(hours=hours), usegmt=True)
+            with RawServer(always(reply(body, status, headers=[JSON, ("Date", date)]))) as server:
+                return fails({**connection, "host": server.url})
+
+        return refuse
+
+    @pytest.mark.parametrize(("status", "body"), MAY_BE_THE_CREDENTIALS, ids=str)
+    @pytest.mark.parametrize("hours", [0, -3])
+    def test_credentials(self, refuse, administrator, status, body, hours):
+        message = refuse({**administrator, "password": f"{SECRET} "}, status, body, hours=hours)
+        assert "check login (App ID), password (App secret)" in message.replace("Check", "check")
+        assert "password begins or ends with a blank" in message
+
+    @pytest.mark.parametrize(("status", "body"), MAY_BE_THE_CREDENTIALS, ids=str)
+    @pytest.mark.parametrize("hours", [0, -3])
+    def test_token(self, refuse, status, body, hours):
+        message = refuse(at(""), status, body, hours=hours)
+        assert "token ends 20 minutes after its last call" in message
+        assert "use app authentication" in message
+        assert "clock" not in message
+
+    @pytest.mark.parametrize(("status", "body"), [*MAY_BE_THE_CREDENTIALS, (404, {"code": 404})], ids=str)
+    def test_clock(self, refuse, administrator, status, body):
+        message = refuse(administrator, status, body, hours=-3)
+        assert "set this machine's clock right, which is 3 hours ahead of KooDrive's" in message
+        assert message.count("clock") == 1
+
+    @pytest.mark.parametrize(("status", "body"), MEANS_SOMETHING_ELSE, ids=str)
+    @pytest.mark.parametrize("kind", ["app authentication", "an access token"])
+    def test_neither(self, refuse, administrator, kind, status, body):
+        message = refuse(at("") if "token" in kind else administrator, status, body, hours=-3)
+        assert "App secret" not in message
+        assert "clock" not in message
+
+    def test_a_long_answer_leaves_room_for_the_advice(self, refuse, administrator):
+        body = {"code": "\\" * 300, "msg": "\\user 1 does not exist" + "\\" * 300}
+        message = refuse({**administrator, "password": f"{SECRET} "}, 401, body, hours=-3)
+        assert "clock" in message
+        assert "password begins or ends with a blank" in message
 
 
 class TestConnectionFields:
@@ -576,7 +661,7 @@ class TestOtherEnd:
     def test_gateway_that_refuses(self, koodrive_sandbox, fails, administrator, status):
         koodrive_sandbox.faults.add("*", "gateway_html", status=status)
         message = fails(administrator)
-        assert "This comes from something before KooDrive" in message
+        assert "This may come from something before KooDrive" in message
         assert "tenant administrator" not in message
 
     @pytest.mark.parametrize(
