@@ -177,6 +177,12 @@ def without(text: str, secret: str) -> str:
     return _SIGNATURE.sub(rf"\1{MASK}", text) if "Signature=" in text else text
 
 
+def sent_signature(request: PreparedRequest) -> str:
+    """Return the signature that a request carries, empty where it has none."""
+    signed, mark, digits = str(request.headers.get("Authorization", "")).rpartition("Signature=")
+    return Secret(digits) if signed and mark else Secret("")
+
+
 def signature(app_secret: str, canonical: str) -> str:
     """Sign a canonical request ("Step 2: Create a To-Be-Signed String", "Step 3: Calculate …")."""
     digest = hashlib.sha256(canonical.encode()).hexdigest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies
 
@@ -13,8 +13,9 @@ import requests
 import tenacity
 import urllib3.exceptions
 
-from airflow_provider_koodrive.api.auth import AppAuth, header_value
+from airflow_provider_koodrive.api.auth import AppAuth, header_value, sent_signature
 from airflow_provider_koodrive.api.clock import ServerClock
+from airflow_provider_koodrive.api.disguise import harmless
 from airflow_provider_koodrive.api.envelope import clock_skew_seconds, open_envelope
 from airflow_provider_koodrive.api.request import (
     checked_method,
@@ -37,6 +38,7 @@ from airflow_provider_koodrive.exceptions import (
     KooDriveConnectionError,
     KooDriveError,
 )
+from airflow_provider_koodrive.text import MASK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -134,7 +136,8 @@ class KooDriveClient:
         """Where a password may stand; looked up once, like the route."""
         return [str(address) for address in (self.endpoint, *self._proxies.values(), *getproxies().values())]
 
-    def _redact(self, text: str) -> str:
+    def _redact(self, text: str, sent: str = "") -> str:
+        text = text.replace(sent, MASK) if sent else text
         return without_passwords(self.auth.redact(text), self._addresses)
 
     def close(self) -> None:
@@ -295,19 +298,22 @@ class KooDriveClient:
             raise KooDriveConnectionError("not sent, since the deadline has passed", sent=False)
         this = Attempt(deadline.left, self._read_timeout)
         token = attempt.set(this)
+        redact: Callable[[str], str] = self._redact
         try:
             request = requests.Request(method, url, data=body, headers=headers, auth=self.auth)
+            prepared = self._session.prepare_request(request)
+            redact = partial(self._redact, sent=sent_signature(prepared))
             response = self._session.send(
-                self._session.prepare_request(request),
+                prepared,
                 timeout=(min(self._connect_timeout, left), min(self._read_timeout, left)),
                 allow_redirects=False,
                 **self._route,
             )
             with response:
                 self.clock.hear(clock_skew_seconds(response.headers))
-                answer = read_body(response, self._redact)
+                answer = read_body(response, partial(harmless, redact=redact))
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as err:
-            raise connection_error(err, this.sent, self._redact) from None
+            raise connection_error(err, this.sent, partial(harmless, redact=redact)) from None
         except BaseException as err:
             # A task's time-out, a signal: the frames below hold the proxy's password.
             err.__context__ = None
@@ -319,7 +325,7 @@ class KooDriveClient:
             response.headers,
             answer,
             expects=expects,
-            redact=self._redact,
+            redact=redact,
             signed=isinstance(self.auth, AppAuth),
         )
 

@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
+from airflow_provider_koodrive.api.disguise import harmless
 from airflow_provider_koodrive.exceptions import (
     KooDriveAuthenticationError,
     KooDriveConflictError,
@@ -226,7 +227,7 @@ def _redacted(value: object, redact: Callable[[str], str]) -> object:
 
 
 def _not_an_envelope(answer: _Answer, why: str) -> KooDriveError:
-    shown = answer.redact(answer.body.decode("utf-8", "replace"))[:SHOWN_CHARACTERS]
+    shown = harmless(answer.body.decode("utf-8", "replace"), answer.redact)[:SHOWN_CHARACTERS]
     kind = KooDriveGatewayError if answer.status >= 500 else _kind_by_status(answer.status)
     if kind in (KooDriveError, KooDriveConflictError):
         kind = KooDriveResponseError
@@ -263,7 +264,7 @@ def _shown(value: object, redact: Callable[[str], str]) -> str | None:
     """Text from the network that may stand in a log: without secrets."""
     if not isinstance(value, str | int | float):
         return None
-    return one_line(redact(str(value)))
+    return one_line(harmless(str(value), redact))
 
 
 def _build(

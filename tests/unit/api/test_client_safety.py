@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import html
 import json
 import logging
 import posixpath
@@ -13,10 +14,11 @@ from urllib.parse import quote, unquote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.clients import APP_SECRET, TOKEN, app_client, token_client
+from support.clients import APP_SECRET, IMPATIENT, TOKEN, app_client, token_client
 from support.raw_server import JSON, Exchange, RawServer, always, reply
 
 from airflow_provider_koodrive.api.auth import AppAuth, TokenAuth
+from airflow_provider_koodrive.api.client import KooDriveClient
 from airflow_provider_koodrive.api.request import checked_method, checked_path
 from airflow_provider_koodrive.exceptions import (
     KooDriveConfigError,
@@ -320,6 +322,115 @@ class TestNothingLeaks:
             make(TOKEN)
         # The frames of this test know the secret.
         assert TOKEN not in with_locals(caught.value.with_traceback(caught.tb.tb_next.tb_next))
+
+
+SPECIAL = "s3cr3t/0f+the=\"sessi0n\"&'us\\er'"
+
+
+def each(form: str, text: str, *, but: str = "") -> str:
+    """Write a text's characters as numbers, but those that match."""
+    return "".join(
+        character if but and re.match(but, character) else form.format(ord(character)) for character in text
+    )
+
+
+def base64_of(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+DISGUISES = {
+    "HTML": html.escape,
+    "HTML, decimal": lambda text: each("&#{};", text),
+    "HTML, hexadecimal": lambda text: each("&#x{:X};", text, but=r"\w"),
+    "HTML, one": lambda text: text.replace("/", "&#x2F;"),
+    "HTML twice": lambda text: html.escape(text.replace("/", "&#x2F;")),
+    "JSON, the slash": lambda text: json.dumps(text)[1:-1].replace("/", "\\/"),
+    "JSON, all": lambda text: each("\\u{:04X}", text),
+    "JavaScript": lambda text: each("\\x{:02x}", text, but=r"\w"),
+    "percent": lambda text: "".join(f"%{byte:02x}" for byte in text.encode()),
+    "percent twice": lambda text: quote(quote(text, safe=""), safe=""),
+    "percent in HTML": lambda text: html.escape(quote(text, safe="'")).replace("%", "&#37;"),
+    "Base64": base64_of,
+    "Base64 of more": lambda text: base64_of(f"user:{text}!"),
+    "Base64 after a letter": lambda text: "a" + base64_of(text),
+    "Base64 in lines": lambda text: base64.encodebytes(text.encode() * 3).decode(),
+    "Base64 for a URL": lambda text: base64.urlsafe_b64encode(f"\u07ff?>{text}".encode()).decode(),
+    "Base64, percent": lambda text: quote(base64_of(f" {text}"), safe=""),
+    "Base64, JSON": lambda text: base64_of(f"?> {text}").replace("/", "\\/"),
+}
+
+
+class TestSecretsInDisguise:
+    """What was sent, said back as a page or a script has it."""
+
+    @pytest.mark.parametrize("disguise", DISGUISES)
+    @pytest.mark.parametrize("secret", [SPECIAL, "hünter/2ü"])
+    @pytest.mark.parametrize("form", ["page", "page at the cut", "msg", "code"])
+    def test_a_secret(self, form, secret, disguise):
+        said = DISGUISES[disguise](secret)
+        body = {
+            "page": f"<html>you sent {said}, no".encode(),
+            "page at the cut": ("." * (200 - len(said) // 2) + f" {said}").encode(),
+            "msg": {"code": 7, "msg": f"you sent {said}, no"},
+            "code": {"code": f"you sent {said}, no"},
+        }[form]
+        with RawServer(always(reply(body, 401))) as server:
+            error = failing(KooDriveClient(server.url, AppAuth("app-id", secret, "1"), **IMPATIENT), "GET")
+        page = re.search(r"its body begins '(.*)' \(", str(error))
+        shown = page[1] if page else error.msg if form == "msg" else error.code
+        assert re.fullmatch(r"(<html>)?(you sent |\.+ )?\*\*\*(, no)?", shown)
+
+    @pytest.mark.parametrize("disguise", ["HTML, decimal", "JSON, all", "percent", "Base64 of more"])
+    @pytest.mark.parametrize("where", ["status line", "encoding"])
+    def test_a_token_outside_the_body(self, where, disguise):
+        said = DISGUISES[disguise](TOKEN)
+        head = {
+            "status line": f"HTTP/1.1 {said}\r\n\r\n",
+            "encoding": f"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nContent-Encoding: {said}\r\n\r\n",
+        }[where]
+        with RawServer(always(head.encode())) as server:
+            error = failing(token_client(server.url, max_attempts=1), "GET")
+        assert "'***'" in str(error)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "<p>R&amp;D: 100%25 of \\\\share\\u0021 &#169;",
+            "%zz &; \\u12 \\",
+            "Zm9vYmFyIG5vdGhpbmc=",
+            "*",
+            "aGk=" * 99,
+        ],
+    )
+    def test_other_text_is_shown(self, text):
+        with RawServer(always(reply({"code": 7, "msg": text}, 400))) as server:
+            error = failing(token_client(server.url), "GET")
+        assert error.msg == text[:200]
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            "the signature {} is wrong",
+            "signature={}",
+            "Signature%3D{}",
+            "Signature&#61;{}",
+            "expected {0}, got {0}",
+        ],
+    )
+    @pytest.mark.parametrize("form", ["page", "msg", "success"])
+    def test_a_signature(self, form, words):
+        def handle(exchange: Exchange) -> None:
+            said = words.format(exchange.request.header("Authorization")[-64:])
+            name = {"code": 0, "groups": [{"name": said}]}
+            body = {"page": said.encode(), "msg": {"code": 7, "msg": said}, "success": name}[form]
+            exchange.send(reply(body, 200 if form == "success" else 401))
+
+        with RawServer(handle) as server:
+            client = app_client(server.url)
+            told = str(client.call("GET", PATH)) if form == "success" else str(failing(client, "GET"))
+        (request,) = server.requests
+        assert "***" in told
+        assert request.header("Authorization")[-64:] not in told
 
 
 PASSWORDS = [
