@@ -117,7 +117,7 @@ _CHECK_VERIFY = (
 
 # The first whose text is part of the error counts.
 _NOT_BUILT = {
-    "SOCKS support": 'for the proxy in extra proxies, pip install "requests[socks]" on the workers',
+    "SOCKS support": "for the proxy in extra proxies, pip install pysocks on the workers",
     "CA certificate": _CHECK_VERIFY,
     "": "check the connection's host, and its extras proxies and verify",
 }

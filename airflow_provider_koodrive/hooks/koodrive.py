@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from airflow_provider_koodrive.api.intent import CreateJournal
 
 
+_TAG = re.compile(r"\[(?=[a-z#/@])")
 _BLANKS = "The password begins or ends with a blank or a line break: does it belong to it?"
 _NOT_SENT = (
     ". The form of Airflow 2.11 and 3.0 does not send a saved secret: type it again, or use "
@@ -96,6 +98,11 @@ class KooDriveHook(BaseHook):
         :return: whether it works, and a text without secrets: who is connected and what that user may do,
             or what went wrong and what to change
         """
+        works, message = self._test()
+        # The command line prints it as rich's markup, which fails at some brackets and swallows others.
+        return works, _TAG.sub("[ ", message)
+
+    def _test(self) -> tuple[bool, str]:
         from airflow_provider_koodrive.api.client import Deadline
         from airflow_provider_koodrive.api.diagnosis import SECONDS, diagnose
         from airflow_provider_koodrive.api.patience import TooLateError, within

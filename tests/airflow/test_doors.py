@@ -109,6 +109,12 @@ class TestCommandLine:
         assert "Check login (App ID), password (App secret)" in " ".join(done.stdout.split())
         assert "s3cr3tAndWrong" not in done.stdout
 
+    def test_a_text_that_looks_like_markup(self, airflow: Airflow, settings: dict[str, str]) -> None:
+        wrong = {"conn_type": "koodrive", "password": "s3cr3t", "extra": {"deadline": "[/soon]"}}
+        wrong_settings = {**settings, "AIRFLOW_CONN_KOODRIVE_JSON": json.dumps(wrong)}
+        done = airflow.command("-m", "airflow", "connections", "test", "koodrive_json", **wrong_settings)
+        assert "extra deadline '[ /soon]' is wrong" in " ".join(done.stdout.split())
+
 
 def test_in_a_task(run: Run, sandbox: Sandbox, airflow: Airflow) -> None:
     results = xcoms(airflow, run, "try_hook", "return_value")

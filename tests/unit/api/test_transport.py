@@ -414,7 +414,7 @@ class TestSettings:
     @pytest.mark.skipif(find_spec("socks") is not None, reason="SOCKS works here")
     def test_socks_without_the_package(self):
         proxies = {"https": "socks5h://user:s3cr3t@127.0.0.1:1"}
-        with pytest.raises(KooDriveConfigError, match=r'extra proxies.*pip install "requests\[socks\]"'):
+        with pytest.raises(KooDriveConfigError, match=r"extra proxies.*pip install pysocks"):
             token_client("https://koodrive.invalid", proxies=proxies).call("GET", PATH)
 
     @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from email.utils import format_datetime
 from importlib.util import find_spec
 
 import pytest
+from rich.markup import render
 from support.raw_server import JSON, RawServer, always, reply
 from support.tls import self_signed
 
@@ -390,6 +391,51 @@ class TestRefusalsWithoutAKnownCode:
         assert "password begins or ends with a blank" in message
 
 
+def without_blanks(text):
+    """Nor backslashes, which rich takes for its own before a bracket."""
+    return re.sub(r"[\\ ]", "", text)
+
+
+class TestMarkup:
+    """`airflow connections test` prints the text as rich's markup."""
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            "[/x]",
+            "a [bold]b[/bold]",
+            "[link=https://x.example.com]",
+            "[#ff0000]",
+            "[@click=f()]",
+            "\\[/x]",
+            "[[/x]]",
+        ],
+    )
+    @pytest.mark.parametrize("form", ["msg", "page", "name"])
+    def test_an_answer(self, press, words, form):
+        body, status = {
+            "msg": ({"code": 7, "msg": words}, 400),
+            "page": (words.encode(), 400),
+            "name": ({"code": 0, "groups": [], "data": {"userName": words}}, 200),
+        }[form]
+        with RawServer(always(reply(body, status, headers=[JSON]))) as server:
+            message = press(at(server.url))[1]
+        assert without_blanks(render(message, emoji=False).plain) == without_blanks(message)
+        assert without_blanks(words) in without_blanks(message)
+
+    def test_a_field(self, fails, administrator):
+        message = fails({**administrator, "extra": {"user_id": "1", "deadline": "[/soon]"}})
+        assert "extra deadline '[ /soon]' is wrong" in render(message).plain
+
+    def test_many_tags(self, fails):
+        body = {"code": "[a" * 200, "msg": "[a" * 200}
+        with RawServer(always(reply(body, 401, headers=[JSON]))) as server:
+            assert "20 minutes" in fails(at(server.url))
+
+    def test_other_brackets_stay(self, fails):
+        assert "http://[::1]:1" in fails(at("http://[::1]:1"))
+
+
 class TestConnectionFields:
     def test_no_such_connection(self):
         works, message = KooDriveHook("koodrive_nowhere").test_connection()
@@ -515,7 +561,7 @@ class TestWay:
         if find_spec("socks"):
             pytest.skip("SOCKS works here")
         message = fails(at("https://koodrive.invalid", proxies={"https": "socks5h://127.0.0.1:1"}))
-        assert 'for the proxy in extra proxies, pip install "requests[socks]"' in message
+        assert "for the proxy in extra proxies, pip install pysocks" in message
 
     def test_short_deadline(self, fails):
         with RawServer(lambda exchange: exchange.hang()) as server:
