@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from airflow_provider_koodrive.api.intent import CreateJournal
 
 
+# What part of the test's time reading the connection may take, so that there is some left to try it.
+_READING = 0.8
+
 _TAG = re.compile(r"\[(?=[a-z#/@])")
 _BLANKS = "The password begins or ends with a blank or a line break: does it belong to it?"
 _NOT_SENT = (
@@ -95,6 +98,9 @@ class KooDriveHook(BaseHook):
         """
         Try the connection with two calls that change nothing, in ten seconds at most; never raises.
 
+        Within a task, reading the connection has no end of its own and adds to that: a task asks its
+        supervisor over a pipe, which a thread that is left behind would disturb.
+
         :return: whether it works, and a text without secrets: who is connected and what that user may do,
             or what went wrong and what to change
         """
@@ -108,12 +114,14 @@ class KooDriveHook(BaseHook):
         from airflow_provider_koodrive.api.patience import TooLateError, within
 
         time = Deadline(SECONDS)
+        patience = _READING * SECONDS
         try:
-            # A task asks its supervisor over a pipe, which a thread that is left behind would disturb.
-            settings = self.settings if _is_in_task() else within(time.left(), lambda: self.settings)
+            settings = self.settings if _is_in_task() else within(patience, lambda: self.settings)
+            if time.left() < SECONDS - patience:
+                raise TooLateError  # else the way to KooDrive would be blamed
         except TooLateError:
             backends = "check Airflow's secrets backends and its database"
-            return False, f"the connection could not be read within {SECONDS:.0f} seconds; {backends}"
+            return False, f"the connection could not be read within {patience:.0f} seconds; {backends}"
         except KooDriveError as err:
             return False, self._of_the_form(err)
         except Exception as err:

@@ -19,6 +19,7 @@ from support.tls import self_signed
 
 from airflow_provider_koodrive.api import client as client_module
 from airflow_provider_koodrive.api import diagnosis
+from airflow_provider_koodrive.hooks import koodrive
 from airflow_provider_koodrive.hooks.koodrive import KooDriveHook
 
 CONN_ID = "koodrive_button"
@@ -499,6 +500,19 @@ class TestConnectionFields:
         assert "s3cr3t" not in message
 
 
+def after(reading):
+    """Deadlines that are looked at when so many seconds have passed."""
+
+    class AfterReading:
+        def __init__(self, seconds):
+            self.seconds = seconds
+
+        def left(self):
+            return max(0.0, self.seconds - reading)
+
+    return AfterReading
+
+
 class TestWay:
     def test_unknown_host(self, fails):
         message = fails(at("https://koodrive.invalid"))
@@ -639,25 +653,27 @@ class TestWay:
         assert press(administrator)[0]
         assert seen == ["the caller's"]
 
-    @pytest.mark.parametrize("reading", [0, 5, 8.9])
+    @pytest.mark.parametrize("in_task", [False, True])
+    @pytest.mark.parametrize("reading", [7.5, 8.95, 12])
+    def test_a_connection_that_was_read_slowly(self, fails, administrator, monkeypatch, reading, in_task):
+        """Too little time is left to try it, which is no fault of the network."""
+        monkeypatch.setattr(client_module, "Deadline", after(reading))
+        monkeypatch.setattr(koodrive, "_is_in_task", lambda: in_task)
+        message = fails(administrator)
+        assert "could not be read within 7 seconds; check Airflow's secrets backends" in message
+        assert "deadline" not in message
+
+    @pytest.mark.parametrize("reading", [0, 5, 7])
     @pytest.mark.parametrize("seconds", [0.5, 86400])
     def test_ten_seconds_are_the_most(self, press, administrator, monkeypatch, seconds, reading):
         """What the client and the watch over it are told, when reading the connection took its time."""
-
-        class AfterReading:
-            def __init__(self, seconds):
-                self.seconds = seconds
-
-            def left(self):
-                return self.seconds - reading
-
         told = []
 
         def diagnose(client, *, seconds, hint):
             told.append((client, seconds))
             return True, "connected"
 
-        monkeypatch.setattr(client_module, "Deadline", AfterReading)
+        monkeypatch.setattr(client_module, "Deadline", after(reading))
         monkeypatch.setattr(diagnosis, "diagnose", diagnose)
         times = dict.fromkeys(("connect_timeout", "read_timeout", "deadline"), seconds)
         extra = {**administrator["extra"], "max_attempts": 100, **times}
