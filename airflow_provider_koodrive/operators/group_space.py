@@ -34,9 +34,12 @@ class _KooDriveOperator(BaseOperator):
 
     ui_color = "#e8f1fb"
 
-    def __init__(self, *, koodrive_conn_id: str = KooDriveHook.default_conn_name, **kwargs: Any) -> None:
+    def __init__(
+        self, *, koodrive_conn_id: str | Later = KooDriveHook.default_conn_name, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
-        self.koodrive_conn_id = koodrive_conn_id
+        # Any: when the task runs, Airflow has put the value itself there.
+        self.koodrive_conn_id: Any = koodrive_conn_id
 
     @cached_property
     def hook(self) -> KooDriveHook:
@@ -127,11 +130,11 @@ class CreateGroupSpaceOperator(_KooDriveOperator):
         icon_url: str | Later | None = None,
         if_exists: str | Later = "reuse",
         fail_on_failed_members: bool = True,
-        koodrive_conn_id: str = KooDriveHook.default_conn_name,
+        koodrive_conn_id: str | Later = KooDriveHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
         super().__init__(koodrive_conn_id=koodrive_conn_id, **kwargs)
-        # Any: when the task runs, Airflow has put the value itself there.
+        # Any, as the connection's id is.
         self.name: Any = name
         self.user_ids: Any = user_ids
         self.members: Any = members
@@ -200,7 +203,7 @@ class GroupSpaceListOperator(_KooDriveOperator):
         keyword: str | Later | None = None,
         page_size: int = 100,
         max_records: int | None = None,
-        koodrive_conn_id: str = KooDriveHook.default_conn_name,
+        koodrive_conn_id: str | Later = KooDriveHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("multiple_outputs", True)

@@ -47,6 +47,8 @@ with DAG("typed", schedule=None) as dag:
         task_id="of_a_task", name=dag.param("name"), user_ids=user_ids_of("Finance")
     )
     spaces = GroupSpaceListOperator(task_id="spaces", keyword="Fin", page_size=10)
+    CreateGroupSpaceOperator(task_id="by_param", name="A", koodrive_conn_id=dag.param("conn"))
+    GroupSpaceListOperator(task_id="list_by_param", koodrive_conn_id=dag.param("conn"))
     CreateGroupSpaceOperator.partial(task_id="mapped", if_exists="reuse").expand(name=["A", "B"])
     finance >> templated >> spaces
 
@@ -59,7 +61,10 @@ CreateGroupSpaceOperator(task_id="user_ids", name="A", user_ids=[1.5])  # wrong
 CreateGroupSpaceOperator(task_id="members", name="A", members=[("1", -1)])  # wrong
 CreateGroupSpaceOperator(task_id="capacity", name="A", capacity=1.5)  # wrong
 CreateGroupSpaceOperator(task_id="if_exists", name="A", if_exists=True)  # wrong
+CreateGroupSpaceOperator(task_id="conn", name="A", koodrive_conn_id=42)  # wrong
 GroupSpaceListOperator(task_id="page_size", page_size="many")  # wrong
+GroupSpaceListOperator(task_id="list_conn", koodrive_conn_id=None)  # wrong
+KooDriveHook(dag.param("conn"))  # wrong
 KooDriveHook(42)  # wrong
 KooDriveHook().create_group_space(42)  # wrong
 KooDriveHook().create_group_space("A", capacity="many")  # wrong
