@@ -71,9 +71,13 @@ def check_discovery() -> None:
 
 if __name__ == "__main__":
     # `python -m` looks into the current folder first, where the source tree may be.
+    source = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        check_installed(sys.argv[1])
-        check_imports()
-        check_sandbox()
-        check_discovery()
+        try:
+            check_installed(sys.argv[1])
+            check_imports()
+            check_sandbox()
+            check_discovery()
+        finally:
+            os.chdir(source)  # what Airflow does at the end of 2.11 asks for the current folder
