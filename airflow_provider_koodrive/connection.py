@@ -260,30 +260,31 @@ def settings_from(connection: AirflowConnection) -> KooDriveSettings:
     if not connection.password:
         raise KooDriveConfigError(f"{where}: password is empty; set the AppSecret, or the access token")
     refuse_mask(f"{where}: password", connection.password)
-    if connection.login and not extras["user_id"]:
+    login = connection.login if (connection.login or "").strip() else None
+    if login and not extras["user_id"]:
         raise KooDriveConfigError(
             f"{where}: extra user_id is missing; app authentication needs the id of the user to act for"
         )
-    _check_headers(where, connection, extras)
+    _check_headers(where, login, connection.password, extras)
     return KooDriveSettings(
         endpoint=endpoint_from(
             where, connection.host, connection.port, connection.schema, allow_http=extras["allow_http"]
         ),
-        login=connection.login or None,
+        login=login,
         password=Secret(connection.password),
         **extras,
     )
 
 
-def _check_headers(where: str, connection: AirflowConnection, extras: Mapping[str, Any]) -> None:
+def _check_headers(where: str, login: str | None, password: str, extras: Mapping[str, Any]) -> None:
     """Refuse what no header can carry, while it is known which field it comes from."""
     from airflow_provider_koodrive.api.auth import header_value
 
-    token = {"password": connection.password, "extra token_prefix": extras["token_prefix"]}
+    token = {"password": password, "extra token_prefix": extras["token_prefix"]}
     sent = {
         "extra user_id": extras["user_id"],
         "extra language": extras["language"],
-        **({"login": connection.login} if connection.login else token),
+        **({"login": login} if login else token),
     }
     for name, value in sent.items():
         if value:

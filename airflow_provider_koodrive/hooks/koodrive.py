@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _READING = 0.8
 
 _TAG = re.compile(r"\[(?=[a-z#/@])")
-_BLANKS = "The password begins or ends with a blank or a line break: does it belong to it?"
+_BLANKS = "The {} begins or ends with a blank or a line break: does it belong to it?"
 _NOT_SENT = (
     ". The form of Airflow 2.11 and 3.0 does not send a saved secret: type it again, or use "
     "`airflow connections test`"
@@ -128,12 +128,13 @@ class KooDriveHook(BaseHook):
             # Whatever a secrets backend raises: its text may show the secrets of a malformed connection.
             kind = type(err).__name__
             return False, f"there is no connection {self.koodrive_conn_id!r}, or it cannot be read ({kind})"
-        blanks = settings.password != settings.password.strip()
+        entered = {"login": settings.login or "", "password": settings.password}
+        hints = [_BLANKS.format(name) for name, value in entered.items() if value != value.strip()]
         try:
             # One attempt, and its own end comes first: it says more.
             deadline = min(settings.deadline, 0.9 * time.left())
             client = _client(replace(settings, max_attempts=1, deadline=deadline))
-            return diagnose(client, seconds=time.left(), hint=_BLANKS if blanks else "")
+            return diagnose(client, seconds=time.left(), hint=". ".join(hints))
         except KooDriveError as err:
             return False, self._of_the_form(err)
         except Exception as err:

@@ -47,6 +47,11 @@ class TestDefaults:
         saved = {entry.name: nothing for entry in EXTRA_FIELDS}
         assert settings_from(connection(saved)) == settings_from(connection())
 
+    @pytest.mark.parametrize("field", ["host", "login", "schema"])
+    @pytest.mark.parametrize("nothing", ["", " ", "\t \n"])
+    def test_what_is_blank_counts_as_absent(self, field, nothing):
+        assert settings_from(connection(**{field: nothing})) == settings_from(connection())
+
     @pytest.mark.parametrize("extra", ["", "  ", "{}", None])
     def test_no_extra(self, extra):
         assert settings_from(connection(extra)) == settings_from(connection())
@@ -177,6 +182,10 @@ class TestEndpoint:
             ("http://localhost:8089", None, "http://localhost:8089"),
             ("http://[::1]:8089", None, "http://[::1]:8089"),
             ("[::1]", 8089, "https://[::1]:8089"),
+            ("kd.example.com", "8443", "https://kd.example.com:8443"),
+            ("kd.example.com:8443", "8443", "https://kd.example.com:8443"),
+            ("kd.example.com", "", "https://kd.example.com"),
+            ("kd.example.com", 65535, "https://kd.example.com:65535"),
             (" kd.example.com ", None, "https://kd.example.com"),
             ("HTTPS://KD.example.com", None, "https://kd.example.com"),
         ],
@@ -234,6 +243,17 @@ class TestEndpoint:
     )
     def test_credentials(self, host):
         assert "must not hold credentials" in refused(host=host)
+
+    @pytest.mark.parametrize("port", [-5, 0, 65536, 99999999, "0", "99999"])
+    def test_a_number_that_is_no_port(self, port):
+        assert f"port {port} is no port; give a number from 1 to 65535" in refused(port=port)
+
+    @pytest.mark.parametrize("port", [SECRET, 8443.5, [8443], 10**5000], ids=lambda port: type(port).__name__)
+    def test_a_port_that_is_no_number(self, port):
+        assert "port is no number; give one from 1 to 65535" in refused(port=port)
+
+    def test_port_0_of_the_host(self):
+        assert "port 0 is no port" in refused(host="kd.example.com:0")
 
     def test_two_ports(self):
         assert "contradict" in refused(host="kd.example.com:8443", port=443)

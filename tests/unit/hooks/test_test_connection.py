@@ -259,6 +259,12 @@ class TestCredentials:
         assert "password begins or ends with a blank or a line break" in message
         assert SECRET not in message
 
+    @pytest.mark.parametrize("login", [" {}", "{} "], ids=["start", "end"])
+    def test_blanks_around_the_login(self, fails, administrator, login):
+        message = fails({**administrator, "login": login.format(administrator["login"])})
+        assert "login begins or ends with a blank or a line break" in message
+        assert "password begins" not in message
+
     def test_no_blanks_around_the_password(self, fails, administrator):
         assert "blank" not in fails({**administrator, "password": SECRET})
 
