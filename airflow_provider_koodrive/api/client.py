@@ -146,7 +146,7 @@ class KooDriveClient:
 
     @property
     def longest_attempt(self) -> float:
-        """Seconds after which one attempt is certainly over."""
+        """Seconds that an attempt takes at most, unless a host has several addresses or answers in pieces."""
         return self._connect_timeout + self._read_timeout
 
     def deadline(self) -> Deadline:

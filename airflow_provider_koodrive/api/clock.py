@@ -9,7 +9,6 @@ import pendulum
 MOST_ANSWERS = 16
 
 # A Date header has whole seconds, and an answer takes its time: up to so much shows no difference.
-DATE_RESOLUTION_SECONDS = 1.0
 AGREEMENT_SECONDS = 2.0
 
 
@@ -51,7 +50,7 @@ class ServerClock:
         skews = self._agreeing()
         if all(0 <= skew <= AGREEMENT_SECONDS for skew in skews):
             return moment, moment
-        latest = moment.subtract(seconds=min(skews)).add(seconds=DATE_RESOLUTION_SECONDS)
+        latest = moment.subtract(seconds=min(skews)).add(seconds=AGREEMENT_SECONDS)
         return moment.subtract(seconds=max(skews)), latest
 
     def _agreeing(self) -> list[float]:

@@ -97,12 +97,15 @@ class Creation:
     def _first_look(self) -> Mapping[str, Any] | None:
         try:
             space = self._find()
-        except FINAL_ERRORS:
-            raise
         except KooDriveError as err:
-            if self._is_earlier_open():
-                raise self._nothing_tells(err) from err
-            raise
+            if not self._is_earlier_open():
+                raise
+            if isinstance(err, FINAL_ERRORS):
+                message = (
+                    f"{err.args[0]}; a create of the group space {self._name!r}, {self._when()}, is open"
+                )
+                raise type(err)(message, **err.details()) from err
+            raise self._nothing_tells(err) from err
         if space is None and self._notes.is_settled():
             self._notes.earlier = None
         return space
@@ -142,11 +145,10 @@ class Creation:
 
     def _differs(self, space: Mapping[str, Any]) -> bool:
         """Whether a space is not what was asked for, so that it need not be ours."""
-        wanted = self._body.get("capacity")
-        if wanted is not None and space.get("capacity") not in (None, wanted):
+        if self._has_another_size(space):
             return True
-        if self._unknown:
-            return False  # there was no such space a moment before the create
+        if self._unknown and not self._is_older(space):
+            return False  # a look before the create has not shown it
         try:
             return has_others(
                 self._client,
@@ -197,8 +199,8 @@ class Creation:
                 self._notes.take_back()
             if verdict is Verdict.REPEAT or not (self._unknown or _may_mean_exists(err)):
                 raise
-            if verdict is Verdict.RAISE and self._should_be_there(err):
-                return self._wait_for_it(err)
+            if verdict is Verdict.RAISE:
+                return self._look_after(err)
             space = self._find()
             if space is None:
                 raise
@@ -209,19 +211,27 @@ class Creation:
         sent_before = self._unknown or self._notes.earlier is not None
         return sent_before or (self._reuse and isinstance(refusal, KooDriveConflictError))
 
-    def _wait_for_it(self, refusal: KooDriveError) -> Mapping[str, Any]:
-        """Look again and again for a space that is there by what KooDrive has answered."""
+    def _look_after(self, refusal: KooDriveError) -> Mapping[str, Any]:
+        """Look for a space that may exist by what KooDrive has answered, again and again if it should."""
         self._refusal = refusal
 
         def look() -> Mapping[str, Any]:
-            space = self._find()
+            try:
+                space = self._find()
+            except KooDriveError as err:
+                raise refusal from err
             if space is None:
                 raise refusal
             return space
 
+        if not self._should_be_there(refusal):
+            return look()
         ours = self._unknown or self._is_earlier_open()
-        patient = ours and _may_mean_exists(refusal)
-        return self._look_again(look, lambda error: error is refusal, patient=patient)
+        return self._look_again(
+            look,
+            lambda error: error is refusal and not isinstance(error.__cause__, FINAL_ERRORS),
+            patient=ours and _may_mean_exists(refusal),
+        )
 
     def _look_again(
         self,
@@ -253,6 +263,7 @@ class Creation:
                     trace_id=self._trace_id,
                 )
             self._blind = True
+        self._notes.looked()
         return space
 
     def _created(self, answer: CreateAnswer) -> dict[str, Any]:
@@ -280,7 +291,8 @@ class Creation:
         try:
             return self._look_again(
                 look,
-                lambda error: isinstance(error, KooDriveOutcomeUnknownError),
+                # The latter where lists do not show yet what they count.
+                lambda error: isinstance(error, KooDriveOutcomeUnknownError | KooDriveResponseError),
                 patient=not may_be_the_groups,
             )
         except KooDriveError as err:
@@ -297,13 +309,12 @@ class Creation:
             ) from err
 
     def _complete(self, space: Mapping[str, Any]) -> list[str]:
-        wanted = self._body.get("capacity")
-        if wanted is not None and space.get("capacity") not in (None, wanted):
+        if self._has_another_size(space):
             log.warning(
                 "Group space %r has %s GB, not %s: no call of KooDrive's changes that (trace id %s)",
                 self._name,
                 space["capacity"],
-                wanted,
+                self._body["capacity"],
                 self._trace_id,
             )
         try:
@@ -329,6 +340,10 @@ class Creation:
                 **err.details(),
             ) from err
 
+    def _has_another_size(self, space: Mapping[str, Any]) -> bool:
+        wanted = self._body.get("capacity")
+        return wanted is not None and space.get("capacity") not in (None, wanted)
+
     def _result(self, space: Mapping[str, Any], created: bool, failed: list[str]) -> dict[str, Any]:
         if failed:
             log.warning(
@@ -348,10 +363,13 @@ class Creation:
         }
 
     def _nothing_tells(self, cause: KooDriveError) -> KooDriveOutcomeUnknownError:
-        return self._outcome_unknown(
+        error = self._outcome_unknown(
             f"nothing tells whether KooDrive created the group space {self._name!r}, {self._when()}, since "
-            f"{cause.args[0]}: look for it among the calling user's own in KooDrive before creating it again"
+            f"{cause}: look for it among the calling user's own in KooDrive before creating it again"
         )
+        if cause.path == CREATE_PATH:
+            error.http_status, error.code, error.msg = cause.http_status, cause.code, cause.msg
+        return error
 
     def _when(self) -> str:
         noted = self._notes.last

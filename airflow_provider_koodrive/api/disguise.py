@@ -35,8 +35,11 @@ def harmless(text: str, redact: Callable[[str], str]) -> str:
     """
     text = redact(text)[:SEARCHED_CHARACTERS]
     texts = {text}
-    for _ in range(_LAYERS):
-        texts |= {decoded for spelled in texts for decoded in _decoded(spelled)}
+    try:
+        for _ in range(_LAYERS):
+            texts |= {decoded for spelled in texts for decoded in _decoded(spelled)}
+    except ValueError:  # html.unescape() reads no number of more than some thousand digits
+        return MASK
     return text if all(redact(decoded) == decoded for decoded in texts) else MASK
 
 

@@ -37,7 +37,7 @@ TOO_MANY_REQUESTS = 429
 MOST_BRACKETS_AND_COMMAS = 2_000_000
 DEEPEST_LEVEL = 100
 
-_NO_MARKS = bytes(byte for byte in range(256) if byte not in b"{}[],")
+_NO_MARKS = bytes(byte for byte in range(256) if byte not in b'{}[],"')
 _SHALLOW_LEVELS = 5
 
 # Longer numbers are no codes.
@@ -183,14 +183,24 @@ def _json_object(body: bytes) -> dict[str, Any]:
         raise _NotAnEnvelopeError("it is not JSON") from None
     if not isinstance(value, dict):
         raise _NotAnEnvelopeError("it is not a JSON object")
-    if _may_be_deep(marks) and _is_deeper(value, DEEPEST_LEVEL):
+    if _may_be_deep(body, marks) and _is_deeper(value, DEEPEST_LEVEL):
         raise _NotAnEnvelopeError(too_deep)
     return value
 
 
-def _may_be_deep(marks: bytes) -> bool:
-    """Whether brackets alone leave it open, those in texts included; a look at each value takes longer."""
+def _may_be_deep(body: bytes, marks: bytes) -> bool:
+    """
+    Whether brackets and quotation marks alone leave it open; a look at each value takes longer.
+
+    :param marks: all that the body has of both, and its commas
+    """
     brackets = marks.translate(None, delete=b",")
+    if brackets.count(b"{") + brackets.count(b"[") <= DEEPEST_LEVEL:
+        return False
+    # Texts without brackets go; those with some could close what they do not.
+    brackets = brackets.replace(b'""', b"")
+    if b'"' in brackets or b'\\"' in body:
+        return True
     for _ in range(_SHALLOW_LEVELS):
         brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
     return brackets.count(b"{") + brackets.count(b"[") + 2 * _SHALLOW_LEVELS > DEEPEST_LEVEL

@@ -106,6 +106,7 @@ class Notes:
         self._clock = clock
         self._intent: Intent | None = None
         self._first_sent: pendulum.DateTime | None = None
+        self._last_look: pendulum.DateTime | None = None
 
     @property
     def last(self) -> Intent | None:
@@ -119,9 +120,14 @@ class Notes:
         :param longest: seconds after which it is given up
         """
         self._first_sent = self._first_sent or pendulum.now("UTC")
+        self._last_look = None
         longest = min(longest, LONGEST_ATTEMPT_SECONDS)
         now = self._now()
         self._note(now.add(seconds=min(longest, CREATE_SECONDS)), now.add(seconds=longest + LATE_SECONDS))
+
+    def looked(self) -> None:
+        """Remember that a look at the lists has just ended."""
+        self._last_look = pendulum.now("UTC")
 
     def known(self, space_id: str) -> None:
         """Note the id of the space, which is this create's."""
@@ -133,10 +139,11 @@ class Notes:
         """Note that this try ends and leaves it open whether the space was created."""
         if self._intent is None:
             return
-        # It has looked last of all: what comes later need not be its own.
-        _, end = self._clock.at(pendulum.now("UTC"))
+        # What comes after the last look, or after all where none succeeded, need not be its own.
+        _, end = self._clock.at(self._last_look or pendulum.now("UTC"))
+        ours_until = end if self._last_look else min(end, moment(self._intent.ours_until))
         try:
-            self._note(end, self._now().add(seconds=LATE_SECONDS), self._intent.space_id)
+            self._note(ours_until, self._now().add(seconds=LATE_SECONDS), self._intent.space_id)
         except Exception:  # whatever the journal's store raises: the error at hand matters more
             log.warning("The end of the create of %r cannot be noted", self._name, exc_info=True)
 
@@ -151,7 +158,7 @@ class Notes:
 
     def sent_at(self) -> pendulum.DateTime:
         """Return when the create that is open first went out, at the earliest, by KooDrive's clock."""
-        if self.earlier is not None and self.earlier.space_id is None:
+        if self.earlier is not None:
             return moment(self.earlier.sent_at)
         earliest, _ = self._clock.at(self._first_sent or pendulum.now("UTC"))
         return earliest.subtract(seconds=CLOCK_TOLERANCE_SECONDS)

@@ -173,7 +173,7 @@ def has_others(
     :param trace_id: ``X-Traceid`` to send
     :raises KooDriveError: KooDrive cannot be asked
     """
-    own = {*owners, space.get("ownerId")}
+    own = {*owners, space.get("ownerId") or space.get("creator")}
     path = _members_path(str(space["id"]))
     present = _present(client, path, {"deadline": deadline, "trace_id": trace_id})
     return bool(present - own - {member.user_id for member in wanted})

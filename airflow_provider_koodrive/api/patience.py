@@ -19,7 +19,7 @@ class TooLateError(Exception):
 
 def within(seconds: float, call: Callable[[], T]) -> T:
     """
-    Call in a thread that can be left behind.
+    Call in a thread that can be left behind; without an end where no thread can be started.
 
     :raises TooLateError: it has not ended after so many seconds
     """
@@ -31,8 +31,11 @@ def within(seconds: float, call: Callable[[], T]) -> T:
         except BaseException as err:
             result.set_exception(err)
 
-    context = copy_context()
-    threading.Thread(target=context.run, args=(run,), name="koodrive-patience", daemon=True).start()
+    thread = threading.Thread(target=copy_context().run, args=(run,), name="koodrive-patience", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:  # no thread can be started any more: better late than never
+        run()
     if not wait([result], seconds).done:
         raise TooLateError
     return result.result()

@@ -392,6 +392,19 @@ class TestSecretsInDisguise:
             error = failing(token_client(server.url, max_attempts=1), "GET")
         assert "'***'" in str(error)
 
+    @pytest.mark.parametrize("reference", ["&#" + "1" * 5_000, "&#" + "0" * 5_000 + "47;"])
+    @pytest.mark.parametrize("where", ["page", "msg", "status line"])
+    def test_a_number_that_cannot_be_read(self, where, reference):
+        """Python reads no number of so many digits; what nobody can decode is not shown."""
+        head = {
+            "page": reply(f"<html>{reference}".encode(), 502),
+            "msg": reply({"code": 7, "msg": reference}, 400),
+            "status line": f"{reference}\r\n\r\n".encode(),
+        }[where]
+        with RawServer(always(head)) as server:
+            error = failing(token_client(server.url, max_attempts=1), "GET")
+        assert "'***'" in str(error)
+
     @pytest.mark.parametrize(
         "text",
         [

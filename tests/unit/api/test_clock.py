@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_koodrive.api.clock import AGREEMENT_SECONDS, DATE_RESOLUTION_SECONDS, ServerClock
+from airflow_provider_koodrive.api.clock import AGREEMENT_SECONDS, ServerClock
 
 NOW = pendulum.datetime(2026, 11, 24, 2, tz="UTC")
 
@@ -44,12 +44,12 @@ def test_equal_clocks(skews):
 def test_clocks_that_differ(skews):
     earliest, latest = bounds(*skews)
     assert earliest == -max(skews)
-    assert latest == -min(skew for skew in skews if skew > 600) + DATE_RESOLUTION_SECONDS
+    assert latest == -min(skew for skew in skews if skew > 600) + AGREEMENT_SECONDS
 
 
 @given(
     ahead=st.floats(-1e6, 1e6),
-    delays=st.lists(st.floats(0.0, AGREEMENT_SECONDS - DATE_RESOLUTION_SECONDS), min_size=3, max_size=16),
+    delays=st.lists(st.floats(0.0, AGREEMENT_SECONDS - 1), min_size=3, max_size=16),
     fractions=st.lists(st.floats(0.0, 0.999), min_size=16, max_size=16),
     wrong=st.lists(st.floats(-1e6, 1e6), max_size=1),
 )

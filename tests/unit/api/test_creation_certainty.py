@@ -240,6 +240,22 @@ class TestTheNextTry:
             GroupSpaces(sandbox_client(sandbox)).create("Finance", journal=journal)
         assert len(sandbox.spaces()) == 1
 
+    def test_what_comes_long_after_a_try_that_could_not_look_is_not_taken(self, sandbox):
+        """Its end says nothing of when its create arrived, if at all."""
+        sandbox.faults.add("create", "drop_before_commit", times=1)
+
+        def dark(request):
+            if request.method == "POST":
+                sandbox.faults.add("teamList", "error_500_before")
+
+        journal = Journal()
+        with relay(sandbox, before=dark) as server, pytest.raises(KooDriveOutcomeUnknownError) as caught:
+            through(server, sandbox).create("Finance", journal=journal)
+        assert "HTTP status 500" in str(caught.value)
+        sandbox.faults.clear()
+        until, sent = (datetime.fromisoformat(journal.noted[name]) for name in ("ours_until", "sent_at"))
+        assert until - sent < timedelta(seconds=20)
+
     def test_what_was_created_before_the_end_is_taken_though_lists_lag(self, sandbox):
         journal = Journal()
         sandbox.faults.add("create", "stale_list", times=1, seconds=1000)
@@ -312,7 +328,7 @@ class TestTheNextTry:
         sandbox.faults.add("teamList", "expired_token")
         journal = Journal(intent())
         noted = dict(journal.noted)
-        with pytest.raises(KooDriveAuthenticationError):
+        with pytest.raises(KooDriveAuthenticationError, match=r"'Finance', first sent 20.*, is open"):
             GroupSpaces(sandbox_client(sandbox)).create("Finance", journal=journal)
         assert journal.noted == noted
         assert creates(sandbox) == 0

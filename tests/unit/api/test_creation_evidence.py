@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 
 import pytest
 from support.clients import sandbox_client
 from support.relay import relay
 
+from airflow_provider_koodrive.api.creation import CREATE_PATH
 from airflow_provider_koodrive.api.group_spaces import GroupSpaces
 from airflow_provider_koodrive.exceptions import (
     KooDriveAuthenticationError,
     KooDriveConflictError,
+    KooDriveError,
     KooDriveMembersError,
     KooDriveOutcomeUnknownError,
 )
@@ -190,6 +193,63 @@ class TestWithinOneTry:
             with pytest.raises(KooDriveOutcomeUnknownError, match="or from another"):
                 spaces.create("Finance", capacity=10)
 
+    def test_an_older_space_with_other_members_that_lists_show_late(self, sandbox):
+        """The look before has not shown it, but its time and its members tell."""
+        theirs = [{"userId": sandbox.user_ids[2], "template": 7}]
+        sandbox.faults.add("create", "stale_list", times=1, seconds=1000)
+        sandbox_client(sandbox).call("POST", CREATE_PATH, json={"name": "Finance", "addGroupUsers": theirs})
+        sandbox._store._execute("UPDATE spaces SET created_at = created_at - 100")
+        sandbox.faults.add("create", "drop_before_commit", times=1)
+
+        def before(request):
+            if request.method == "POST" and creates(sandbox)[1:]:
+                sandbox._store._execute("UPDATE spaces SET visible_from = 0")
+
+        with relay(sandbox, before=before) as server:
+            spaces = spaces_of(sandbox)
+            spaces.client.endpoint = server.url
+            with pytest.raises(KooDriveOutcomeUnknownError, match="or from another"):
+                spaces.create("Finance", user_ids=sandbox.user_ids[1:2])
+        assert sandbox.user_ids[1] not in sandbox.spaces()[0]["members"]
+
+    @pytest.mark.parametrize("looks", [1, None])
+    def test_a_refusal_is_told_also_where_the_look_after_it_fails(self, sandbox, looks):
+        sandbox.faults.add("create", "error_200", code=13007777)
+
+        def before(request):
+            if request.method == "POST":
+                sandbox.faults.add("teamList", "error_500_before", times=looks)
+
+        with relay(sandbox, before=before) as server:
+            spaces = spaces_of(sandbox, max_attempts=3)
+            spaces.client.endpoint = server.url
+            with pytest.raises(KooDriveError) as caught:
+                spaces.create("Finance")
+        assert caught.value.code == 13007777
+        assert creates(sandbox) == [False]
+
+    def test_lists_that_count_a_new_space_before_they_show_it(self):
+        def hide(told):
+            if hidden:
+                hidden.pop()
+                told.update(teams=[])
+            return told
+
+        def rewrite(request, body):
+            counts = request.method == "GET" and "teamList" in request.path and creates(sandbox)[1:]
+            return json.dumps(hide(json.loads(body))).encode() if counts else body
+
+        with Sandbox(create_id="container") as sandbox:
+            # Each look asks twice where the first list lacks records.
+            hidden = [True] * 4
+            sandbox.faults.add("create", "drop_before_commit", times=1)
+            with relay(sandbox, rewrite=rewrite) as server:
+                spaces = spaces_of(sandbox)
+                spaces.client.endpoint = server.url
+                result = spaces.create("Finance")
+            assert (result["created"], result["id"]) == (True, sandbox.spaces()[0]["id"])
+            assert hidden == []
+
     def test_nothing_is_noted_while_a_refusal_for_load_is_waited_out(self, sandbox):
         sandbox.faults.add("create", "throttle_429", times=1, seconds=0.0)
         journal, noted = Journal(), []
@@ -203,6 +263,26 @@ class TestWithinOneTry:
             spaces.client.endpoint = server.url
             spaces.create("Finance", journal=journal)
         assert noted[:2] == [None, None]
+
+
+def test_our_own_stays_ours_where_a_retry_loses_its_answer():
+    """The earlier try has noted the id, the next one sends again since lists lag, and nothing comes of it."""
+    with Sandbox(create_id="container") as sandbox:
+        sandbox.faults.add("create", "stale_list", times=1, seconds=1000)
+        journal = Journal()
+        with pytest.raises(KooDriveOutcomeUnknownError):
+            spaces_of(sandbox, deadline=0.5).create("Finance", journal=journal)
+        assert journal.noted["space_id"] == sandbox.spaces()[0]["containerId"]
+        # Half a minute passes.
+        sandbox._store._execute("UPDATE spaces SET created_at = created_at - 30")
+        for name in ("sent_at", "ours_until"):
+            earlier = datetime.fromisoformat(journal.noted[name]) - timedelta(seconds=30)
+            journal.noted[name] = earlier.isoformat()
+        sandbox.faults.add("create", "drop_before_commit")
+        with pytest.raises(KooDriveOutcomeUnknownError):
+            spaces_of(sandbox, max_attempts=2).create("Finance", journal=journal)
+        sandbox._store._execute("UPDATE spaces SET visible_from = 0")
+        assert spaces_of(sandbox).create("Finance", journal=journal)["created"] is True
 
 
 class TestMembersThatCannotBeCompleted:

@@ -12,6 +12,7 @@ from support.clients import token_client
 from support.raw_server import JSON, RawServer, always, reply
 from support.tls import self_signed
 
+from airflow_provider_koodrive.api.patience import within
 from airflow_provider_koodrive.exceptions import (
     KooDriveConfigError,
     KooDriveConnectionError,
@@ -288,6 +289,15 @@ def test_a_look_up_of_a_name_that_does_not_end(monkeypatch, method):
     finally:
         end.set()
     assert caught.value.sent is False
+
+
+def test_a_machine_that_can_start_no_thread_is_patient(monkeypatch):
+    def fail(_thread):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", fail)
+        assert within(0.0, lambda: "found") == "found"
 
 
 class TestManyAddresses:

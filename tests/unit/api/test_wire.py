@@ -239,6 +239,28 @@ class TestTooDeep:
             assert isinstance(error, KooDriveResponseError)
             assert "deeper than 100 levels" in str(error)
 
+    @pytest.mark.parametrize(
+        ("opening", "closing"),
+        [
+            (b'["]",', b"]"),
+            (b'["]}",', b"]"),
+            (b'{"}":', b"}"),
+            (b'["\\"]\\"",', b"]"),
+            (b'["]","[",', b"]"),
+            (b'["\\\\","]",', b"]"),
+        ],
+    )
+    @pytest.mark.parametrize("depth", [99, 600])
+    def test_texts_that_close_nothing(self, opening, closing, depth):
+        body = b'{"code": 0, "groups": ' + opening * depth + b"1" + closing * depth + b"}"
+        with RawServer(always(reply(body))) as server:
+            client = token_client(server.url)
+            if depth < 100:
+                assert json.dumps(client.call("GET", PATH))
+            else:
+                with pytest.raises(KooDriveResponseError, match="deeper than 100 levels"):
+                    client.call("GET", PATH)
+
 
 @pytest.mark.parametrize("value", [b"{},", b"[],", b"0,"])
 def test_many_values_in_a_small_answer(value):
