@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from support.clients import sandbox_client
+from support.journal import Journal, KilledError
 from support.relay import relay
 
 from airflow_provider_koodrive.api.group_spaces import GroupSpaces
@@ -18,22 +19,6 @@ from airflow_provider_koodrive.exceptions import (
     KooDriveQuotaError,
 )
 from airflow_provider_koodrive.sandbox.server import Sandbox
-
-
-class Journal:
-    """What a task remembers from try to try."""
-
-    def __init__(self, noted=None):
-        self.noted = noted
-
-    def read(self):
-        return self.noted
-
-    def note(self, intent):
-        self.noted = json.loads(json.dumps(intent))
-
-    def forget(self):
-        self.noted = None
 
 
 @pytest.fixture
@@ -268,16 +253,7 @@ class TestTheNextTry:
     @pytest.mark.parametrize(("after", "ours"), [(1, True), (30, False)])
     def test_by_the_time_of_sending_where_the_worker_died(self, sandbox, after, ours):
         """A create takes seconds, so what appears later may be another run's."""
-
-        class KilledError(BaseException):
-            pass
-
-        class Mortal(Journal):
-            def note(self, intent):
-                super().note(intent)
-                raise KilledError
-
-        journal = Mortal()
+        journal = Journal(dies_after=1)
         with pytest.raises(KilledError):
             GroupSpaces(sandbox_client(sandbox)).create("Finance", journal=journal)
         GroupSpaces(sandbox_client(sandbox)).create("Finance")

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from support.clients import sandbox_client
+from support.journal import Journal, KilledError
 from support.relay import relay
 
 from airflow_provider_koodrive.api.creation import CREATE_PATH
@@ -19,40 +20,6 @@ from airflow_provider_koodrive.exceptions import (
     KooDriveOutcomeUnknownError,
 )
 from airflow_provider_koodrive.sandbox.server import Sandbox
-
-
-class KilledError(BaseException):
-    """The worker dies."""
-
-
-class Journal:
-    """
-    What a task remembers from try to try; its worker dies after so many notes.
-
-    :param dies_after: number of the note, 0 for never
-    """
-
-    def __init__(self, dies_after=0):
-        self.noted = None
-        self.notes_left = dies_after
-
-    @classmethod
-    def of(cls, other):
-        journal = cls()
-        journal.noted = other.noted
-        return journal
-
-    def read(self):
-        return self.noted
-
-    def note(self, intent):
-        self.noted = json.loads(json.dumps(intent))
-        self.notes_left -= 1
-        if self.notes_left == 0:
-            raise KilledError
-
-    def forget(self):
-        self.noted = None
 
 
 @pytest.fixture
@@ -135,7 +102,7 @@ class TestAfterAWorkersDeath:
         sandbox.faults.add("members", "error_500_before")
         with pytest.raises(KooDriveOutcomeUnknownError):
             spaces_of(sandbox).create("Finance", journal=journal)
-        taken = spaces_of(sandbox).create("Finance", journal=Journal.of(journal), if_exists="reuse")
+        taken = spaces_of(sandbox).create("Finance", journal=Journal(journal.noted), if_exists="reuse")
         assert taken["id"] == sandbox.spaces()[0]["id"]
         sandbox.faults.clear()
         sandbox.faults.add("members", "error_200", code=13000410)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from support.clients import sandbox_client
+from support.journal import Journal, KilledError
 from support.relay import relay
 
 from airflow_provider_koodrive.api.group_spaces import GroupSpaces
@@ -23,28 +24,6 @@ from airflow_provider_koodrive.exceptions import (
 from airflow_provider_koodrive.sandbox.server import Sandbox
 
 UNKNOWN_CODE = 13007777
-
-
-class Journal:
-    """What a task remembers from try to try."""
-
-    def __init__(self):
-        self.noted = None
-        self.history = []
-
-    def read(self):
-        return self.noted
-
-    def note(self, intent):
-        self.noted = json.loads(json.dumps(intent))
-        self.history.append(self.noted)
-
-    def forget(self):
-        self.noted = None
-
-
-class KilledError(BaseException):
-    """The worker dies."""
 
 
 class MortalJournal(Journal):
