@@ -40,7 +40,7 @@ ui: $(READY)  ## Airflow's web interface with the sandbox behind it, until Ctrl-
 
 test: export AIRFLOW_HOME := $(CURDIR)/.airflow/tests
 test: lint  ## lint, types, architecture, all tests with branch coverage
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 chaos: $(READY)  ## 2,000 creates while faults strike three calls in ten (SEED=1)
 	@exec $(BIN)/python scripts/chaos.py $(if $(SEED),--seed "$(SEED)")

@@ -48,8 +48,9 @@ def airflow(session: nox.Session, line: str) -> None:
     groups = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "test")
     install(session, line, f"{file}[sandbox]", *LINES[line].get("with", ()), *groups)
     # As a program, pytest leaves this folder, and the package's source in it, out of the search path.
-    options = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", *session.posargs)
-    session.run("pytest", *options, env=airflow_home(session))
+    options = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder", *session.posargs)
+    # `make test` looks longer for what random answers and faults break.
+    session.run("pytest", *options, env={**airflow_home(session), "KOODRIVE_FUZZ_EXAMPLES": "20"})
 
 
 @nox.session
