@@ -265,7 +265,7 @@ quick = settings(max_examples=max(1, settings.default.max_examples // 5))
 
 def test_a_retry_knows_its_own_space(url, answers):
     """Else the calls of a retry would test nothing of one."""
-    answers.queue, answers.ends = [a_list_of(RECORD)] * 8, True
+    answers.queue, answers.ends = [a_list_of(RECORD)] * 20, False
     client = app_client(url)
     assert CALLS["retry"](GroupSpaces(client))["created"] is True
     with pytest.raises(KooDriveOutcomeUnknownError, match="comes from this create"):
