@@ -161,7 +161,8 @@ class KooDriveHook(BaseHook):
         Create a group space exactly once ("Creating a Group Space").
 
         The calling user's own spaces are looked at first. After a failure that leaves the outcome
-        unknown they are looked at again, and a space of that name that has appeared is ours.
+        unknown they are looked at again, and a space of that name that has appeared is ours, unless it has
+        another size than was asked for, or is older and has members who were not.
 
         :param name: name of the space, at most 30 characters
         :param user_ids: KooDrive user ids of the members, at most 200; they get the connection's
