@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_koodrive import __version__
-from airflow_provider_koodrive.connection import CONN_TYPE
-from airflow_provider_koodrive.form import conn_fields, ui_field_behaviour
+from airflow_provider_koodrive.connection.fields import CONN_TYPE
+from airflow_provider_koodrive.connection.form import conn_fields, ui_field_behaviour
 
 
 def get_provider_info() -> dict[str, Any]:

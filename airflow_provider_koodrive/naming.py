@@ -13,7 +13,7 @@ import re
 import unicodedata
 
 from airflow_provider_koodrive.exceptions import KooDriveValidationError
-from airflow_provider_koodrive.text import shown
+from airflow_provider_koodrive.formatting import shown
 
 NAME_MAX_CHARACTERS = 30
 """Longest name of a group space, in characters as a reader counts them (Unicode's grapheme clusters)."""

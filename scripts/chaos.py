@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_koodrive.api.auth import AppAuth
 from airflow_provider_koodrive.api.client import KooDriveClient
-from airflow_provider_koodrive.api.creation import CREATE_PATH
-from airflow_provider_koodrive.api.group_spaces import GroupSpaces
+from airflow_provider_koodrive.api.create.runner import CREATE_PATH
+from airflow_provider_koodrive.api.resources.group_spaces import GroupSpaces
 from airflow_provider_koodrive.exceptions import KooDriveError, KooDriveOutcomeUnknownError
-from airflow_provider_koodrive.sandbox.faults import KINDS, OPERATION_NAMES
+from airflow_provider_koodrive.sandbox.faults.plan import KINDS, OPERATION_NAMES
 from airflow_provider_koodrive.sandbox.server import Sandbox
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ import pendulum
 from requests.auth import AuthBase
 
 from airflow_provider_koodrive.exceptions import KooDriveConfigError
-from airflow_provider_koodrive.text import MASK, Secret
+from airflow_provider_koodrive.formatting import MASK, Secret
 
 if TYPE_CHECKING:
     from requests import PreparedRequest

@@ -14,19 +14,7 @@ import tenacity
 import urllib3.exceptions
 
 from airflow_provider_koodrive.api.auth import AppAuth, header_value, sent_signature
-from airflow_provider_koodrive.api.clock import ServerClock
-from airflow_provider_koodrive.api.disguise import harmless
-from airflow_provider_koodrive.api.envelope import clock_skew_seconds, open_envelope
-from airflow_provider_koodrive.api.request import (
-    checked_method,
-    checked_path,
-    encode_body,
-    new_trace_id,
-    query_string,
-)
-from airflow_provider_koodrive.api.retry import LONGEST_RETRY_AFTER_SECONDS, Verdict, judge, wait_seconds
-from airflow_provider_koodrive.api.transport import check_proxy, connection_error, without_passwords
-from airflow_provider_koodrive.api.wire import (
+from airflow_provider_koodrive.api.http.adapter import (
     ACCEPT_ENCODING,
     LONGEST_TIMEOUT_SECONDS,
     Attempt,
@@ -34,11 +22,23 @@ from airflow_provider_koodrive.api.wire import (
     attempt,
     read_body,
 )
+from airflow_provider_koodrive.api.http.envelope import clock_skew_seconds, open_envelope
+from airflow_provider_koodrive.api.http.errors import check_proxy, connection_error, without_passwords
+from airflow_provider_koodrive.api.http.redaction import harmless
+from airflow_provider_koodrive.api.http.request import (
+    checked_method,
+    checked_path,
+    encode_body,
+    new_trace_id,
+    query_string,
+)
+from airflow_provider_koodrive.api.http.retry import LONGEST_RETRY_AFTER_SECONDS, Verdict, judge, wait_seconds
+from airflow_provider_koodrive.api.http.server_clock import ServerClock
 from airflow_provider_koodrive.exceptions import (
     KooDriveConnectionError,
     KooDriveError,
 )
-from airflow_provider_koodrive.text import MASK
+from airflow_provider_koodrive.formatting import MASK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

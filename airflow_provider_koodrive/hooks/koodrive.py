@@ -11,16 +11,17 @@ from urllib.parse import quote
 from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_koodrive import __version__
-from airflow_provider_koodrive.connection import CONN_TYPE, DEFAULT_CONN_ID, KooDriveSettings, settings_from
+from airflow_provider_koodrive.connection.fields import CONN_TYPE, DEFAULT_CONN_ID
+from airflow_provider_koodrive.connection.form import form_widgets, ui_field_behaviour
+from airflow_provider_koodrive.connection.settings import KooDriveSettings, settings_from
 from airflow_provider_koodrive.exceptions import KooDriveConfigError, KooDriveError
-from airflow_provider_koodrive.form import form_widgets, ui_field_behaviour
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from airflow_provider_koodrive.api.client import KooDriveClient
-    from airflow_provider_koodrive.api.group_spaces import GroupSpaces
-    from airflow_provider_koodrive.api.intent import CreateJournal
+    from airflow_provider_koodrive.api.create.journal import CreateJournal
+    from airflow_provider_koodrive.api.resources.group_spaces import GroupSpaces
 
 
 # What part of the test's time reading the connection may take, so that there is some left to try it.
@@ -110,8 +111,8 @@ class KooDriveHook(BaseHook):
 
     def _test(self) -> tuple[bool, str]:
         from airflow_provider_koodrive.api.client import Deadline
-        from airflow_provider_koodrive.api.diagnosis import SECONDS, diagnose
-        from airflow_provider_koodrive.api.patience import TooLateError, within
+        from airflow_provider_koodrive.api.http.timeouts import TooLateError, within
+        from airflow_provider_koodrive.connection.check import SECONDS, diagnose
 
         time = Deadline(SECONDS)
         patience = _READING * SECONDS
@@ -267,7 +268,7 @@ class KooDriveHook(BaseHook):
 
     @cached_property
     def _group_spaces(self) -> GroupSpaces:
-        from airflow_provider_koodrive.api.group_spaces import GroupSpaces
+        from airflow_provider_koodrive.api.resources.group_spaces import GroupSpaces
 
         return GroupSpaces(
             self.client,

@@ -13,10 +13,10 @@ from airflow_provider_koodrive.exceptions import (
     KooDriveMembersError,
     KooDriveValidationError,
 )
+from airflow_provider_koodrive.formatting import shown
 from airflow_provider_koodrive.hooks.koodrive import KooDriveHook
 from airflow_provider_koodrive.links import KooDriveSpaceLink
-from airflow_provider_koodrive.operators.journal import TaskStateJournal
-from airflow_provider_koodrive.text import shown
+from airflow_provider_koodrive.operators._task_state import TaskStateJournal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

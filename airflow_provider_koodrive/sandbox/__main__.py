@@ -14,12 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_koodrive.sandbox.faults import KINDS, OPERATION_NAMES
+from airflow_provider_koodrive.sandbox.faults.plan import KINDS, OPERATION_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from airflow_provider_koodrive.sandbox.faults import Kind
+    from airflow_provider_koodrive.sandbox.faults.plan import Kind
     from airflow_provider_koodrive.sandbox.server import Sandbox
 
 ENDS = (signal.SIGINT, signal.SIGTERM)

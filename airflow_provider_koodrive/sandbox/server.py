@@ -10,24 +10,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_koodrive.sandbox import clock
-from airflow_provider_koodrive.sandbox.auth import TOKEN_SECONDS
-from airflow_provider_koodrive.sandbox.call import Limits
 from airflow_provider_koodrive.sandbox.clock import iso_milliseconds
-from airflow_provider_koodrive.sandbox.envelope import CreateId, Dialect, Edition
-from airflow_provider_koodrive.sandbox.faults import FaultPlan
-from airflow_provider_koodrive.sandbox.records import Records
-from airflow_provider_koodrive.sandbox.seed import fill, read_departments
-from airflow_provider_koodrive.sandbox.store import Store
+from airflow_provider_koodrive.sandbox.faults.plan import FaultPlan
+from airflow_provider_koodrive.sandbox.http.auth import TOKEN_SECONDS
+from airflow_provider_koodrive.sandbox.http.envelope import CreateId, Dialect, Edition
+from airflow_provider_koodrive.sandbox.http.records import Records
+from airflow_provider_koodrive.sandbox.service.call import Limits
+from airflow_provider_koodrive.sandbox.storage.seed import fill, read_departments
+from airflow_provider_koodrive.sandbox.storage.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
-    from airflow_provider_koodrive.sandbox.records import CallRecord
+    from airflow_provider_koodrive.sandbox.http.records import CallRecord
 
 try:
-    from airflow_provider_koodrive.sandbox.app import Service, build_app
-    from airflow_provider_koodrive.sandbox.wire import Listener
+    from airflow_provider_koodrive.sandbox.http.app import Service, build_app
+    from airflow_provider_koodrive.sandbox.http.listener import Listener
 except ModuleNotFoundError as err:
     raise ModuleNotFoundError(
         f'The sandbox needs {err.name}: install "airflow-provider-koodrive[sandbox]"', name=err.name

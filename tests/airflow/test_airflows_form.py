@@ -10,8 +10,9 @@ from typing import Any
 import airflow as airflow_package
 import pytest
 
-from airflow_provider_koodrive.connection import EXTRA_FIELDS, settings_from
-from airflow_provider_koodrive.form import LABELS, conn_fields, help_text
+from airflow_provider_koodrive.connection.fields import EXTRA_FIELDS
+from airflow_provider_koodrive.connection.form import LABELS, conn_fields, help_text
+from airflow_provider_koodrive.connection.settings import settings_from
 
 PROGRAM = Path(__file__).parent / "airflows_form.py"
 VERSION = tuple(map(int, airflow_package.__version__.split(".")[:2]))

@@ -12,7 +12,7 @@ from deployment import NEEDS_AIRFLOW_3_3, Deployment, wait_for
 
 from airflow_provider_koodrive.api.auth import AppAuth
 from airflow_provider_koodrive.api.client import KooDriveClient
-from airflow_provider_koodrive.api.group_spaces import GroupSpaces
+from airflow_provider_koodrive.api.resources.group_spaces import GroupSpaces
 from airflow_provider_koodrive.sandbox.server import Sandbox
 
 if TYPE_CHECKING:

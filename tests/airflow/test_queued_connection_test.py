@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from deployment import NEEDS_AIRFLOW_3_3, Deployment, wait_for
 
-from airflow_provider_koodrive.connection import EXTRA_FIELDS
-from airflow_provider_koodrive.form import LABELS
+from airflow_provider_koodrive.connection.fields import EXTRA_FIELDS
+from airflow_provider_koodrive.connection.form import LABELS
 from airflow_provider_koodrive.sandbox.server import Sandbox
 
 if TYPE_CHECKING:

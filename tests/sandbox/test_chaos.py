@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_koodrive.api.group_spaces import GroupSpaces
-from airflow_provider_koodrive.api.request import new_trace_id
+from airflow_provider_koodrive.api.http.request import new_trace_id
+from airflow_provider_koodrive.api.resources.group_spaces import GroupSpaces
 from airflow_provider_koodrive.exceptions import KooDriveOutcomeUnknownError, KooDriveServerError
-from airflow_provider_koodrive.sandbox.faults import KINDS
+from airflow_provider_koodrive.sandbox.faults.plan import KINDS
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 LAST_LINE = r"wanted 200, created (\d+), duplicates 0, lost 0, unknown \d+, calls (\d+), seconds \d+"

@@ -9,7 +9,7 @@ import pytest
 import requests
 from sandbox_calls import PREFIX, TIMEOUT, refusal, sign, x_date
 
-from airflow_provider_koodrive.sandbox import auth
+from airflow_provider_koodrive.sandbox.http import auth
 
 if TYPE_CHECKING:
     from sandbox_calls import Caller

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_koodrive.sandbox.faults import KINDS, FaultPlan, Hit
+from airflow_provider_koodrive.sandbox.faults.plan import KINDS, FaultPlan, Hit
 
 if TYPE_CHECKING:
     from sandbox_calls import Caller

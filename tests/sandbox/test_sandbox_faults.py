@@ -14,7 +14,7 @@ import pytest
 import requests
 from sandbox_calls import PREFIX, Caller, refusal, x_date
 
-from airflow_provider_koodrive.sandbox.faults import KINDS, Hit
+from airflow_provider_koodrive.sandbox.faults.plan import KINDS, Hit
 from airflow_provider_koodrive.sandbox.server import Sandbox
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ import requests
 from sandbox_calls import PREFIX, Caller, refusal
 
 from airflow_provider_koodrive.sandbox import __main__ as command_line
-from airflow_provider_koodrive.sandbox.faults import ALIASES, KINDS, OPERATION_NAMES
+from airflow_provider_koodrive.sandbox.faults.plan import ALIASES, KINDS, OPERATION_NAMES
 from airflow_provider_koodrive.sandbox.server import Sandbox
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class TestHttp:
         def fail(_store: object) -> int:
             raise RuntimeError("the disk is gone")
 
-        monkeypatch.setattr("airflow_provider_koodrive.sandbox.store.Store.space_count", fail)
+        monkeypatch.setattr("airflow_provider_koodrive.sandbox.storage.store.Store.space_count", fail)
         answer = admin.create("Finance")
         assert refusal(answer) == (500, 13000201)
         assert "disk" not in answer.text

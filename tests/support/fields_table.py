@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from airflow_provider_koodrive.connection import FIELDS, Field
-from airflow_provider_koodrive.form import default_text, limits_text
+from airflow_provider_koodrive.connection.fields import FIELDS, Field
+from airflow_provider_koodrive.connection.form import default_text, limits_text
 
 
 def fields_table() -> str:

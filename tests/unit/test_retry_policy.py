@@ -17,7 +17,7 @@ from packaging.version import Version
 from support.clients import sandbox_client
 
 from airflow_provider_koodrive import exceptions
-from airflow_provider_koodrive.api.group_spaces import GroupSpaces
+from airflow_provider_koodrive.api.resources.group_spaces import GroupSpaces
 from airflow_provider_koodrive.exceptions import (
     KooDriveAuthenticationError,
     KooDriveConfigError,

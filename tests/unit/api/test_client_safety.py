@@ -19,7 +19,7 @@ from support.raw_server import JSON, Exchange, RawServer, always, reply
 
 from airflow_provider_koodrive.api.auth import AppAuth, TokenAuth
 from airflow_provider_koodrive.api.client import KooDriveClient
-from airflow_provider_koodrive.api.request import checked_method, checked_path
+from airflow_provider_koodrive.api.http.request import checked_method, checked_path
 from airflow_provider_koodrive.exceptions import (
     KooDriveConfigError,
     KooDriveConnectionError,

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from support.clients import app_client, token_client
 from support.raw_server import Exchange, RawServer
 
-from airflow_provider_koodrive.api.diagnosis import diagnose
-from airflow_provider_koodrive.api.group_spaces import GroupSpaces
-from airflow_provider_koodrive.api.intent import read_intent
+from airflow_provider_koodrive.api.create.journal import read_intent
+from airflow_provider_koodrive.api.resources.group_spaces import GroupSpaces
+from airflow_provider_koodrive.connection.check import diagnose
 from airflow_provider_koodrive.exceptions import KooDriveError, KooDriveOutcomeUnknownError
 
 PATIENCE = {"connect_timeout": 1.0, "read_timeout": 0.05, "deadline": 0.3, "max_attempts": 2}

@@ -13,7 +13,7 @@ from support.raw_server import JSON, RawServer, always, reply
 from support.signing import check_wire
 
 from airflow_provider_koodrive import __version__
-from airflow_provider_koodrive.connection import settings_from
+from airflow_provider_koodrive.connection.settings import settings_from
 from airflow_provider_koodrive.exceptions import (
     KooDriveConfigError,
     KooDriveConflictError,

@@ -1,0 +1,1 @@
+"""Creating a group space exactly once."""

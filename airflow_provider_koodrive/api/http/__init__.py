@@ -1,0 +1,1 @@
+"""Below the client: connections, requests, responses, retries, and what may be logged."""

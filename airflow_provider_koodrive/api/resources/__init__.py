@@ -1,0 +1,1 @@
+"""KooDrive's resources, one file per chapter of its API reference."""

@@ -1,0 +1,146 @@
+"""From an Airflow connection to checked, complete settings."""
+
+from __future__ import annotations
+
+import json
+import logging
+from base64 import b64encode
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import unquote
+
+from airflow_provider_koodrive.connection.endpoint import endpoint_from
+from airflow_provider_koodrive.connection.fields import CONN_TYPE, EXTRA_FIELDS
+from airflow_provider_koodrive.connection.parsing import extra_value, has_password, refuse_mask, with_password
+from airflow_provider_koodrive.exceptions import KooDriveConfigError
+from airflow_provider_koodrive.formatting import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+log = logging.getLogger(__name__)
+
+
+class AirflowConnection(Protocol):
+    """What is read of an Airflow connection."""
+
+    conn_id: str
+    host: str | None
+    port: int | None
+    schema: str | None
+    login: str | None
+    password: str | None
+
+    @property
+    def extra(self) -> str | None:
+        """The extra, as JSON text."""
+
+
+@dataclass(frozen=True)
+class KooDriveSettings:
+    """A connection, checked and complete; durations are in seconds."""
+
+    endpoint: str
+    login: str | None
+    password: str = field(repr=False)
+    user_id: str | None
+    language: str | None
+    token_prefix: str
+    sign_host: bool
+    api_edition: str
+    permission_template: int | None
+    connect_timeout: float
+    read_timeout: float
+    max_attempts: int
+    deadline: float
+    verify: bool | str
+    proxies: Mapping[str, str] | None = field(repr=False)
+    allow_http: bool
+    space_url: str | None
+
+    def secrets(self) -> Iterator[str]:
+        """Yield what no log and no message may show."""
+        from airflow_provider_koodrive.api.auth import bare
+
+        yield self.password
+        if not self.login:
+            # Airflow masks what it is told as a whole, and a token may be said without its scheme.
+            yield bare(self.password)
+        from urllib3.util import parse_url
+
+        for proxy in (self.proxies or {}).values():
+            user, _, password = (parse_url(proxy).auth or "").partition(":")
+            if password:
+                yield password
+                yield unquote(password)
+                yield b64encode(f"{unquote(user)}:{unquote(password)}".encode("latin-1", "replace")).decode()
+
+
+def settings_from(connection: AirflowConnection) -> KooDriveSettings:
+    """
+    Check a connection and fill in the defaults.
+
+    :raises KooDriveConfigError: names the connection, the field and what is wrong, never a secret
+    """
+    where = f"connection {connection.conn_id!r}"
+    given = _extra(where, connection.extra)
+    unknown = sorted(set(given) - {entry.name for entry in EXTRA_FIELDS})
+    if unknown:
+        log.warning("%s has unknown extras, which are ignored: %s", where, ", ".join(unknown))
+    extras = {entry.name: extra_value(where, entry, given.get(entry.name)) for entry in EXTRA_FIELDS}
+    if has_password(extras["proxies"]):
+        log.warning(
+            "%s: extra proxies holds a password, which Airflow 3.0 shows to who may see connections; put it "
+            "into extra proxy_password",
+            where,
+        )
+    extras["proxies"] = with_password(extras["proxies"], extras.pop("proxy_password"))
+    if not connection.password:
+        raise KooDriveConfigError(f"{where}: password is empty; set the AppSecret, or the access token")
+    refuse_mask(f"{where}: password", connection.password)
+    login = connection.login if (connection.login or "").strip() else None
+    if login and not extras["user_id"]:
+        raise KooDriveConfigError(
+            f"{where}: extra user_id is missing; app authentication needs the id of the user to act for"
+        )
+    _check_headers(where, login, connection.password, extras)
+    return KooDriveSettings(
+        endpoint=endpoint_from(
+            where, connection.host, connection.port, connection.schema, allow_http=extras["allow_http"]
+        ),
+        login=login,
+        password=Secret(connection.password),
+        **extras,
+    )
+
+
+def _check_headers(where: str, login: str | None, password: str, extras: Mapping[str, Any]) -> None:
+    """Refuse what no header can carry, while it is known which field it comes from."""
+    from airflow_provider_koodrive.api.auth import header_value
+
+    token = {"password": password, "extra token_prefix": extras["token_prefix"]}
+    sent = {
+        "extra user_id": extras["user_id"],
+        "extra language": extras["language"],
+        **({"login": login} if login else token),
+    }
+    for name, value in sent.items():
+        if value:
+            header_value(f"{where}: {name}", value)
+
+
+def _extra(where: str, text: str | None) -> dict[str, Any]:
+    if not text or not text.strip():
+        return {}
+    try:
+        extra = json.loads(text)
+    except (ValueError, RecursionError):
+        raise KooDriveConfigError(f"{where}: extra is not JSON") from None
+    if not isinstance(extra, dict):
+        raise KooDriveConfigError(f"{where}: extra must be a JSON object, not {type(extra).__name__}")
+    # The test button of Airflow 2.11 sends each field of the form twice, once with this prefix.
+    prefix = f"extra__{CONN_TYPE}__"
+    return {
+        **{name.removeprefix(prefix): value for name, value in extra.items() if name.startswith(prefix)},
+        **{name: value for name, value in extra.items() if not name.startswith(prefix)},
+    }

@@ -1,0 +1,201 @@
+"""The ASGI application: routes, and the way of a call from the wire to a handler and back."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.routing import Route
+
+from airflow_provider_koodrive.sandbox import clock
+from airflow_provider_koodrive.sandbox.faults.answers import NoAnswer, Struck, spoil
+from airflow_provider_koodrive.sandbox.http import auth
+from airflow_provider_koodrive.sandbox.http.admin import Admin
+from airflow_provider_koodrive.sandbox.http.envelope import (
+    CODE_INTERNAL,
+    CODE_NOT_FOUND,
+    Dialect,
+    RefusalError,
+    bad_parameters,
+)
+from airflow_provider_koodrive.sandbox.http.records import CallRecord
+from airflow_provider_koodrive.sandbox.http.replies import json_reply, refusal_reply
+from airflow_provider_koodrive.sandbox.service.call import Call
+from airflow_provider_koodrive.sandbox.service.operations import OPERATIONS, PREFIX, Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.requests import Request
+
+    from airflow_provider_koodrive.sandbox.faults.plan import Fault, FaultPlan
+    from airflow_provider_koodrive.sandbox.http.records import Records
+    from airflow_provider_koodrive.sandbox.service.call import Limits
+    from airflow_provider_koodrive.sandbox.storage.store import Store
+
+MAX_BODY_BYTES = 1024 * 1024
+TRACE_ID_CHARACTERS = 58
+
+log = logging.getLogger(__name__)
+
+
+class Service:
+    """
+    Answers the calls of KooDrive's API.
+
+    :param app_id: AppId of the one application that may sign
+    :param app_secret: its AppSecret
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        app_id: str,
+        app_secret: str,
+        dialect: Dialect,
+        limits: Limits,
+        faults: FaultPlan,
+        records: Records,
+    ) -> None:
+        self.store = store
+        self.app_id = app_id
+        self.app_secret = app_secret
+        self.dialect = dialect
+        self.limits = limits
+        self.faults = faults
+        self.records = records
+
+    async def take(self, operation: Operation, request: Request) -> Response:
+        """Answer one call, or let a fault do so."""
+        trace_id = request.headers.get("x-traceid")
+        try:
+            body = await read_body(request)
+        except ClientDisconnect:
+            return NoAnswer()
+        except RefusalError as refusal:
+            return refusal_reply(self.dialect, refusal, clock.now())
+        call = Call(
+            store=self.store,
+            dialect=self.dialect,
+            limits=self.limits,
+            path=request.path_params,
+            query=dict(request.query_params),
+            body=body,
+            now=clock.now(),
+        )
+        drawn = self.faults.draw(operation.name, trace_id)
+        response = self._suffer(operation, request, call, drawn)
+        self.records.add(
+            CallRecord(
+                operation=operation.name,
+                method=request.method,
+                path=request.url.path,
+                query=call.query,
+                status=None if isinstance(response, NoAnswer) else response.status_code,
+                trace_id=trace_id,
+                user_id=call.user["id"] if call.user else None,
+                committed=call.committed,
+                faults=tuple(fault.kind for fault in drawn),
+            ),
+            request.headers.get("authorization"),
+        )
+        return response
+
+    def _suffer(self, operation: Operation, request: Request, call: Call, drawn: list[Fault]) -> Response:
+        spoiler = None
+        for fault in drawn:
+            call.suffer(fault)
+            if fault.replaces_answer:
+                spoiler = fault
+        if spoiler is None:
+            return self._answer(operation, request, call)
+        answer = self._answer(operation, request, call) if spoiler.committed else Response()
+        return spoil(Struck(spoiler, answer, self.dialect, call.server_time))
+
+    def _answer(self, operation: Operation, request: Request, call: Call) -> Response:
+        try:
+            call.user = self._authenticate(request, call, operation)
+            if len(request.headers.get("x-traceid", "x" * TRACE_ID_CHARACTERS)) != TRACE_ID_CHARACTERS:
+                raise bad_parameters(f"X-Traceid must have {TRACE_ID_CHARACTERS} characters.")
+            return json_reply(self.dialect.success(operation.handler(call)), 200, call.server_time)
+        except RefusalError as refusal:
+            return refusal_reply(self.dialect, refusal, call.server_time)
+        except Exception:
+            log.exception("The sandbox failed at %s", operation.name)
+            failure = RefusalError(CODE_INTERNAL, "inner server invoke failure", http_status=500)
+            return refusal_reply(self.dialect, failure, call.server_time)
+
+    def _authenticate(self, request: Request, call: Call, operation: Operation) -> dict[str, Any]:
+        headers = request.headers
+        signed = auth.is_app_authentication(headers)
+        if call.expired:
+            raise auth.signature_refused("X-Date is too old") if signed else auth.token_refused()
+        if not signed:
+            user = self.store.user(
+                auth.check_token(self.store, headers.get("authorization", ""), now=call.server_time)
+            )
+            if user is None:
+                raise auth.token_refused()
+            return user
+        if operation.path.startswith("/session/"):
+            raise auth.signature_refused("session management does not support app authentication")
+        wire = auth.WireRequest(
+            method=request.method,
+            raw_path=request.scope["raw_path"].decode("ascii"),
+            raw_query=request.scope["query_string"].decode("ascii"),
+            headers=headers,
+            body=call.body,
+        )
+        user_id = auth.check_signature(
+            wire, app_id=self.app_id, app_secret=self.app_secret, now=call.server_time
+        )
+        user = self.store.user(user_id)
+        if user is None:
+            raise auth.signature_refused("X-User-Id is no user of this tenant")
+        return user
+
+    async def not_found(self, _request: Request, error: Exception) -> Response:
+        """Answer what has no handler: an unknown path or method."""
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        refusal = RefusalError(CODE_NOT_FOUND, "Resource does not exist.", http_status=status)
+        return refusal_reply(self.dialect, refusal, clock.now())
+
+
+async def read_body(request: Request) -> bytes:
+    """
+    Read a request's body.
+
+    :raises RefusalError: it is larger than 1 MiB
+    """
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise RefusalError(
+                bad_parameters("").code, f"The body is larger than {MAX_BODY_BYTES} bytes.", http_status=413
+            )
+    return bytes(body)
+
+
+def build_app(service: Service) -> Starlette:
+    """Make the application that serves KooDrive's paths."""
+
+    def endpoint(operation: Operation) -> Callable[[Request], Any]:
+        async def answer(request: Request) -> Response:
+            return await service.take(operation, request)
+
+        return answer
+
+    routes = [
+        Route(PREFIX + operation.path, endpoint(operation), methods=[operation.method])
+        for operation in OPERATIONS
+    ]
+    admin = Admin(service.records, service.faults, secret=service.app_secret)
+    app = Starlette(routes=[*routes, *admin.routes()], exception_handlers={HTTPException: service.not_found})
+    app.router.redirect_slashes = False
+    return app

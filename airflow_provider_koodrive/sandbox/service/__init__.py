@@ -1,0 +1,1 @@
+"""The operations that the sandbox serves, one file per chapter of KooDrive's API reference."""

@@ -1,0 +1,460 @@
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from requests.structures import CaseInsensitiveDict
+
+from airflow_provider_koodrive.api.http.envelope import clock_skew_seconds, open_envelope, retry_after_seconds
+from airflow_provider_koodrive.exceptions import (
+    KooDriveAuthenticationError,
+    KooDriveConflictError,
+    KooDriveError,
+    KooDriveGatewayError,
+    KooDrivePermissionError,
+    KooDriveQuotaError,
+    KooDriveResponseError,
+    KooDriveServerError,
+    KooDriveThrottledError,
+    KooDriveValidationError,
+)
+from airflow_provider_koodrive.formatting import one_line, shown
+
+NOT_JSON = b"<html><body>Bad Gateway</body></html>"
+
+
+def opened(status=200, body=b"", headers=(), **options):
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return open_envelope(status, CaseInsensitiveDict(headers), content, **options)
+
+
+def refused(status=200, body=b"", headers=(), **options) -> KooDriveError:
+    with pytest.raises(KooDriveError) as caught:
+        opened(status, body, headers, **options)
+    return caught.value
+
+
+def http_date(moment: datetime) -> str:
+    return format_datetime(moment, usegmt=True)
+
+
+def now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+class TestSuccess:
+    @pytest.mark.parametrize("code", [0, "0", " 0 ", "0\n"])
+    @pytest.mark.parametrize("status", [200, 201])
+    def test_code(self, code, status):
+        assert opened(status, {"code": code, "id": "1"}) == {"code": code, "id": "1"}
+
+    @pytest.mark.parametrize("msg", ["OK", "Success.", "成功", "error", None, 5, {}])
+    def test_msg_is_never_asked(self, msg):
+        assert opened(body={"code": 0, "msg": msg})["code"] == 0
+
+    def test_byte_order_mark(self):
+        assert opened(body=b'\xef\xbb\xbf{"code": 0}') == {"code": 0}
+
+    @pytest.mark.parametrize("code", [{}, {"code": None}])
+    def test_no_code_but_what_was_expected(self, code):
+        body = {**code, "groups": []}
+        assert opened(body=body, expects=("groups", "teams")) == body
+
+    @pytest.mark.parametrize("body", [{"groups": []}, {}])
+    def test_no_code_and_nothing_expected(self, body):
+        assert type(refused(body=body, expects=("teams",))) is KooDriveResponseError
+        assert type(refused(body=body)) is KooDriveResponseError
+
+    def test_no_code_is_no_success_with_another_status(self):
+        assert isinstance(refused(404, {"groups": []}, expects=("groups",)), KooDriveResponseError)
+
+
+class TestKinds:
+    """The code that is known comes first, then the HTTP status."""
+
+    @pytest.mark.parametrize(
+        ("code", "kind"),
+        [
+            (13000102, KooDriveValidationError),
+            ("13000102", KooDriveValidationError),
+            (" 13000102 ", KooDriveValidationError),
+            (13000201, KooDriveServerError),
+            (13000301, KooDriveValidationError),
+            (13000311, KooDriveQuotaError),
+            (13000405, KooDriveConflictError),
+            (13000410, KooDrivePermissionError),
+            ("APIGW.0301", KooDriveAuthenticationError),
+            ("APIGW.0303", KooDriveAuthenticationError),
+            ("APIGW.0308", KooDriveThrottledError),
+        ],
+    )
+    @pytest.mark.parametrize("status", [200, 400, 401, 500])
+    def test_known_code(self, code, kind, status):
+        error = refused(status, {"code": code, "msg": "no"})
+        assert type(error) is kind
+        assert (error.http_status, error.code, error.msg) == (status, code, "no")
+
+    @pytest.mark.parametrize("code", [13000102, 13000201, "APIGW.0301"])
+    def test_too_many_requests_whatever_the_code(self, code):
+        assert type(refused(429, {"code": code})) is KooDriveThrottledError
+
+    @pytest.mark.parametrize(
+        ("status", "kind"),
+        [
+            (200, KooDriveError),
+            (302, KooDriveResponseError),
+            (400, KooDriveError),
+            (401, KooDriveAuthenticationError),
+            (403, KooDrivePermissionError),
+            (404, KooDriveError),
+            (409, KooDriveConflictError),
+            (429, KooDriveThrottledError),
+            (500, KooDriveServerError),
+            (503, KooDriveServerError),
+            (599, KooDriveServerError),
+        ],
+    )
+    @pytest.mark.parametrize("code", [13009999, "APIGW.9999", "x", -1, True])
+    def test_unknown_code(self, status, kind, code):
+        error = refused(status, {"code": code, "msg": "no"})
+        assert type(error) is kind
+        assert error.code == code
+
+    @pytest.mark.parametrize(
+        ("status", "kind"),
+        [
+            (302, KooDriveResponseError),
+            (400, KooDriveResponseError),
+            (401, KooDriveAuthenticationError),
+            (403, KooDrivePermissionError),
+            (404, KooDriveResponseError),
+            (409, KooDriveConflictError),
+            (429, KooDriveThrottledError),
+            (502, KooDriveServerError),
+        ],
+    )
+    @pytest.mark.parametrize(
+        "body", [{"code": 0}, {"code": "0"}, {}, {"code": None}, {"code": {}}, {"code": []}]
+    )
+    def test_no_code_or_success_with_a_status_of_failure(self, status, kind, body):
+        assert type(refused(status, body)) is kind
+
+    @pytest.mark.parametrize("code", [{}, [], {"a": 1}, ["0"]])
+    def test_code_of_a_wrong_type(self, code):
+        error = refused(body={"code": code, "groups": []}, expects=("groups",))
+        assert type(error) is KooDriveResponseError
+        assert error.code is None
+
+    @pytest.mark.parametrize(
+        "body", [NOT_JSON, b"", b"[]", b'"0"', b"0", b"null", b'{"code": 0', b"\xff\xfe"]
+    )
+    @pytest.mark.parametrize(
+        ("status", "kind"),
+        [
+            (200, KooDriveResponseError),
+            (204, KooDriveResponseError),
+            (302, KooDriveResponseError),
+            (400, KooDriveResponseError),
+            (401, KooDriveAuthenticationError),
+            (403, KooDrivePermissionError),
+            (404, KooDriveResponseError),
+            (409, KooDriveResponseError),
+            (429, KooDriveThrottledError),
+            (500, KooDriveGatewayError),
+            (502, KooDriveGatewayError),
+        ],
+    )
+    def test_no_envelope(self, status, kind, body):
+        error = refused(status, body)
+        assert type(error) is kind
+        assert (error.http_status, error.code, error.msg) == (status, None, None)
+
+    def test_a_gateways_page_is_a_server_error_and_no_envelope(self):
+        error = refused(502, NOT_JSON)
+        assert isinstance(error, KooDriveServerError)
+        assert isinstance(error, KooDriveResponseError)
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b'{"code": NaN}',
+            b'{"code": 0, "a": Infinity}',
+            b'{"code": 0, "a": -Infinity}',
+            b'{"code": 0, "a": 1e999}',
+            b'{"code": 0, "a": [-1.5E+400]}',
+            b'{"code": 0, "a": 1' + b"0" * 5000 + b"}",
+            b'{"code": 0, "a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+            b'{"a":' * 100_000,
+            b"{'code': 0}",
+            b'{"code": 0} {}',
+            b'{"code": 0}\x00',
+            '{"code": 0}'.encode("utf-16"),
+        ],
+        ids=[
+            "NaN",
+            "Infinity",
+            "-Infinity",
+            "1e999",
+            "-1.5E+400",
+            "long number",
+            "deep",
+            "deep and cut",
+            "quotes",
+            "two",
+            "nul",
+            "utf-16",
+        ],
+    )
+    def test_what_is_not_json(self, body):
+        assert type(refused(body=body)) is KooDriveResponseError
+
+    @pytest.mark.parametrize("opening", ["[", '{"a":', '{"a":"[[","b":', '["{",'])
+    @pytest.mark.parametrize("depth", [100, 101, 900, 5_000, 100_000])
+    def test_depth(self, depth, opening):
+        closing = "]" if opening.startswith("[") else "}"
+        inner = depth - 1
+        body = f'{{"code": 0, "groups": {opening * inner}1{closing * inner}}}'.encode()
+        if depth == 100:
+            assert json.dumps(opened(body=body))
+        else:
+            error = refused(body=body)
+            assert type(error) is KooDriveResponseError
+            assert "deeper than 100" in str(error)
+
+    @pytest.mark.parametrize("mark", ["{},", "[],", "0,", '"{[,",'])
+    def test_more_values_than_memory_holds(self, mark):
+        """Some kilobytes of gzip make 64 MiB of them, and those gigabytes of Python's objects."""
+        body = b'{"code": 0, "groups": [' + mark.encode() * 2_000_001 + b"0]}"
+        error = refused(body=body)
+        assert type(error) is KooDriveResponseError
+        assert "more than 2000000 brackets and commas" in str(error)
+
+    def test_many_values(self):
+        groups = [{"id": str(number), "name": "a, b"} for number in range(100_000)]
+        assert opened(body={"code": 0, "groups": groups})["groups"] == groups
+
+    @pytest.mark.parametrize(
+        ("body", "why"),
+        [
+            (b"<html>", "it is not JSON"),
+            (b"[]", "it is not a JSON object"),
+            (b'{"code": 0, "a": 1e999}', "it has a number that is too large"),
+            (b'{"code": 0, "a": NaN}', "it is not JSON"),
+        ],
+    )
+    @pytest.mark.parametrize("status", [200, 500])
+    def test_it_says_why(self, body, why, status):
+        assert why in str(refused(status, body))
+
+    @pytest.mark.parametrize("depth", [50, 200, 900, 5_000])
+    @pytest.mark.parametrize("field", ["code", "msg"])
+    def test_depth_where_text_is_expected(self, depth, field):
+        body = {"code": 13009999, "msg": "no"}
+        deep = json.dumps({**body, field: "DEEP"}).replace('"DEEP"', "[" * depth + "]" * depth).encode()
+        assert isinstance(refused(400, deep), KooDriveError)
+
+
+class TestMessage:
+    def test_first_200_characters(self):
+        error = refused(body="é".encode() * 150 + b"x" * 150 + b"hidden")
+        assert "é" * 150 + "x" * 50 + "'" in str(error)
+        assert "x" * 51 not in str(error)
+
+    def test_secret_at_the_cut(self):
+        body = b"x" * 195 + b"s3cr3t-s3cr3t" + b"y" * 100
+        error = refused(body=body, redact=lambda text: text.replace("s3cr3t-s3cr3t", "***"))
+        assert "s3" not in str(error)
+        assert "x" * 195 + "***" + "yy'" in str(error)
+
+    @pytest.mark.parametrize("field", ["code", "msg"])
+    def test_secret_at_the_cut_of_a_field(self, field):
+        body = {"code": "X.1", "msg": "no", field: "x" * 195 + "s3cr3t-s3cr3t"}
+        error = refused(400, body, redact=lambda text: text.replace("s3cr3t-s3cr3t", "***"))
+        assert "s3" not in str(error)
+        assert getattr(error, field) == "x" * 195 + "***"
+
+    @pytest.mark.parametrize("field", ["code", "msg"])
+    def test_no_line_of_the_servers_making(self, field):
+        body = {"code": "X.1", "msg": "no", field: "a\nERROR all is lost\u2028\x1b[31m\ud800"}
+        error = refused(400, body)
+        assert str(error).isprintable()
+        str(error).encode()
+
+    def test_text_of_other_scripts_stays(self):
+        error = refused(400, {"code": "X.1", "msg": "空间已存在。\u3000\n请联系"})
+        assert error.msg == "空间已存在。\\u3000\\n请联系"
+
+    @pytest.mark.parametrize("code", [10**30, -(10**30), 10**4000], ids=["1e30", "-1e30", "1e4000"])
+    def test_code_without_end(self, code):
+        error = refused(400, {"code": code, "msg": "no"})
+        assert len(str(error)) < 500
+        assert len(str(error.code)) <= 200
+
+    @pytest.mark.parametrize("value", ["9" * 5000, "\n" * 5000, 10**4000], ids=["text", "lines", "number"])
+    def test_msg_without_end(self, value):
+        assert len(str(refused(400, {"code": 1, "msg": value}))) < 1000
+
+    def test_redirect_says_so(self):
+        assert "redirected, which is never followed" in str(refused(302, b""))
+
+    @pytest.mark.parametrize("status", [400, 404, 200])
+    def test_not_koodrive_at_the_other_end(self, status):
+        assert "not KooDrive's" in str(refused(status, NOT_JSON))
+
+    @pytest.mark.parametrize(("minutes", "side"), [(20, "behind"), (-20, "ahead of")])
+    def test_clock(self, minutes, side):
+        headers = {"date": http_date(now() + timedelta(minutes=minutes))}
+        assert f"seconds {side} KooDrive's" in str(refused(401, {"code": "APIGW.0303"}, headers))
+
+    def test_a_token_does_not_depend_on_the_clock(self):
+        headers = {"date": http_date(now() + timedelta(minutes=20))}
+        assert "clock" not in str(refused(401, {"code": "APIGW.0303"}, headers, signed=False))
+
+    @pytest.mark.parametrize("seconds", [0, 20, -20])
+    def test_clock_is_right(self, seconds):
+        headers = {"Date": http_date(now() + timedelta(seconds=seconds))}
+        assert "clock" not in str(refused(401, {"code": "APIGW.0303"}, headers))
+
+
+class TestRetryAfter:
+    @pytest.mark.parametrize(("value", "seconds"), [("0", 0), ("7", 7), (" 7 ", 7), ("3600", 3600)])
+    @pytest.mark.parametrize(("status", "kind"), [(429, KooDriveThrottledError), (503, KooDriveServerError)])
+    def test_seconds(self, value, seconds, status, kind):
+        error = refused(status, {"code": 1}, {"retry-after": value})
+        assert isinstance(error, kind)
+        assert error.retry_after == seconds
+
+    def test_gateways_page(self):
+        assert refused(503, NOT_JSON, {"Retry-After": "7"}).retry_after == 7
+
+    def test_date_by_the_servers_clock(self):
+        server = now() - timedelta(days=3)
+        headers = {"Date": http_date(server), "Retry-After": http_date(server + timedelta(seconds=7))}
+        assert refused(429, {"code": 1}, headers).retry_after == 7
+
+    def test_date_without_the_servers_clock(self):
+        headers = {"Retry-After": http_date(now() + timedelta(seconds=1000))}
+        assert 900 < retry_after_seconds(headers) <= 1000
+
+    def test_date_that_has_passed(self):
+        assert retry_after_seconds({"Retry-After": http_date(now() - timedelta(hours=1))}) == 0
+
+    @pytest.mark.parametrize(
+        "value", ["", "soon", "-1", "1.5", "²", "1e3", "inf", "nan", "Thu, 99 Nov 2026", "0x10", "1, 2"]
+    )
+    def test_nothing_to_read(self, value):
+        assert retry_after_seconds({"Retry-After": value}) is None
+
+    def test_absent(self):
+        assert refused(429, {"code": 1}).retry_after is None
+
+    def test_absurd(self):
+        assert retry_after_seconds({"Retry-After": "9" * 5000}) >= 60
+
+    @given(st.text(), st.text())
+    def test_never_fails(self, value, date):
+        seconds = retry_after_seconds({"Retry-After": value, "Date": date})
+        assert seconds is None or seconds >= 0
+
+
+class TestClockSkew:
+    def test_ahead(self):
+        assert 59 <= clock_skew_seconds({"Date": http_date(now() - timedelta(seconds=60))}) < 120
+
+    @pytest.mark.parametrize(
+        "date",
+        [
+            "",
+            "yesterday",
+            "Thu, 01 Jan 0970 00:00:00 GMT",
+            "Fri, 31 Dec 9999 23:59:59 GMT",
+            "Fri, 31 Dec 9999 23:59:59 -2359",
+            "Mon, 01 Jan 0100 00:00:00 +2359",
+            "Thu, 01 Jan 99999 00:00:00 GMT",
+            "Thu, 01 Jan 2026 00:00:00 +99999999",
+        ],
+    )
+    def test_no_time_to_go_by(self, date):
+        assert clock_skew_seconds({"Date": date}) is None
+
+    @given(
+        st.text()
+        | st.builds("Sun, {} Nov {} {}:00:59 {}".format, *[st.integers(-1, 10**5)] * 3, st.text(max_size=5))
+    )
+    def test_never_fails(self, date):
+        skew = clock_skew_seconds({"Date": date})
+        assert skew is None or abs(skew) < 1e11
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+class TestAnyAnswer:
+    @given(st.integers(100, 999), st.binary(), st.dictionaries(st.text(), st.text()))
+    def test_bytes(self, status, body, headers):
+        assert refused(status, body, headers).http_status == status
+
+    @given(st.integers(100, 999), st.fixed_dictionaries({"code": JSON_VALUES, "msg": JSON_VALUES}))
+    def test_json(self, status, body):
+        content = json.dumps(body).encode()
+        if str(body["code"]).strip() == "0" and status < 300:
+            assert opened(status, content)["msg"] == body["msg"]
+        else:
+            assert str(refused(status, content)).isprintable()
+
+
+class TestText:
+    @given(
+        st.text(st.characters()) | st.text(st.sampled_from("a\n\r\x1b\ud800\u2028\u202e\u3000"), max_size=500)
+    )
+    def test_one_line(self, text):
+        line = one_line(text)
+        assert line.isprintable()
+        assert len(line) <= 200
+        line.encode()
+
+    class Raising:
+        def __repr__(self):
+            raise KeyError("a")
+
+    @pytest.mark.parametrize(
+        ("value", "expected"),
+        [
+            (None, "None"),
+            ("a\n", r"'a\n'"),
+            (b"a", "b'a'"),
+            ("\ud800", r"'\ud800'"),
+            (10**5000, "a value of type int"),
+            ({"a": 10**5000}, "a value of type dict"),
+            (Raising(), "a value of type Raising"),
+            ("x" * 500, "'" + "x" * 199),
+        ],
+        ids=["None", "line", "bytes", "surrogate", "huge", "huge inside", "raising", "long"],
+    )
+    def test_shown(self, value, expected):
+        assert shown(value) == expected
+
+    @given(JSON_VALUES | st.binary() | st.complex_numbers())
+    def test_anything_is_shown(self, value):
+        assert shown(value).isprintable()
+
+
+class TestDepth:
+    @given(JSON_VALUES, st.integers(0, 150))
+    def test_counted_from_the_envelope(self, value, wrapped):
+        """What is taken can be written again, by any reader's means."""
+        for _ in range(wrapped):
+            value = [value]
+        body = json.dumps({"code": 0, "a": value}).encode()
+        if wrapped <= 90:
+            assert opened(body=body)["a"] == value
+        elif wrapped >= 100:
+            assert "deeper than 100 levels" in str(refused(body=body))
