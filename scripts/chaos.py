@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_koodrive.api.auth import AppAuth
 from airflow_provider_koodrive.api.client import KooDriveClient
-from airflow_provider_koodrive.api.create.runner import CREATE_PATH
+from airflow_provider_koodrive.api.endpoints import CREATE_GROUP_SPACE, Endpoint
 from airflow_provider_koodrive.api.resources.group_spaces import GroupSpaces
 from airflow_provider_koodrive.exceptions import KooDriveError, KooDriveOutcomeUnknownError
 from airflow_provider_koodrive.sandbox.faults.plan import KINDS, OPERATION_NAMES
@@ -31,6 +31,8 @@ from airflow_provider_koodrive.sandbox.server import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from airflow_provider_koodrive.api.http.request import CallContext
 
     Create = Callable[[GroupSpaces, "Order"], dict[str, Any]]
 
@@ -88,11 +90,11 @@ class Client(KooDriveClient):
 
     order: Order
 
-    def send(self, method: str, path: str, **details: Any) -> Any:
+    def send(self, endpoint: Endpoint[Any], context: CallContext, **request: Any) -> Any:
         """Send one request, see :class:`KooDriveClient`."""
-        if (method, path) == ("POST", CREATE_PATH):
-            self.order.trace_ids.add(details["trace_id"])
-        return super().send(method, path, **details)
+        if endpoint is CREATE_GROUP_SPACE:
+            self.order.trace_ids.add(context.trace_id)
+        return super().send(endpoint, context, **request)
 
 
 @dataclass

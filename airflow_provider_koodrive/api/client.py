@@ -6,7 +6,7 @@ import logging
 import random
 import time
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.request import getproxies
 
 import requests
@@ -14,6 +14,7 @@ import tenacity
 import urllib3.exceptions
 
 from airflow_provider_koodrive.api.auth import AppAuth, header_value, sent_signature
+from airflow_provider_koodrive.api.endpoints import Endpoint
 from airflow_provider_koodrive.api.http.adapter import (
     ACCEPT_ENCODING,
     LONGEST_TIMEOUT_SECONDS,
@@ -26,6 +27,7 @@ from airflow_provider_koodrive.api.http.envelope import clock_skew_seconds, open
 from airflow_provider_koodrive.api.http.errors import check_proxy, connection_error, without_passwords
 from airflow_provider_koodrive.api.http.redaction import harmless
 from airflow_provider_koodrive.api.http.request import (
+    CallContext,
     checked_method,
     checked_path,
     encode_body,
@@ -34,6 +36,7 @@ from airflow_provider_koodrive.api.http.request import (
 )
 from airflow_provider_koodrive.api.http.retry import LONGEST_RETRY_AFTER_SECONDS, Verdict, judge, wait_seconds
 from airflow_provider_koodrive.api.http.server_clock import ServerClock
+from airflow_provider_koodrive.api.http.timeouts import Deadline
 from airflow_provider_koodrive.exceptions import (
     KooDriveConnectionError,
     KooDriveError,
@@ -47,22 +50,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LONGEST_DEADLINE_SECONDS = 1e9  # what is longer cannot be calculated with
-
-
-class Deadline:
-    """
-    The moment at which a call with all its attempts is given up.
-
-    :param seconds: from now
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + min(seconds, LONGEST_DEADLINE_SECONDS)
-
-    def left(self) -> float:
-        """Seconds until then, never negative."""
-        return max(0.0, self._end - time.monotonic())
+T = TypeVar("T")
 
 
 class KooDriveClient:
@@ -149,59 +137,63 @@ class KooDriveClient:
         """Seconds that an attempt takes at most, unless a host has several addresses or answers in pieces."""
         return self._connect_timeout + self._read_timeout
 
-    def deadline(self) -> Deadline:
-        """Start the time of one call with all its attempts."""
-        return Deadline(self._deadline_seconds)
+    def new_context(self) -> CallContext:
+        """Start a call: its deadline begins now, its trace id is new."""
+        return CallContext(Deadline(self._deadline_seconds), new_trace_id())
 
     def call(
         self,
-        method: str,
-        path: str,
+        endpoint: Endpoint[T],
         *,
+        ids: Mapping[str, str] | None = None,
         params: Mapping[str, Any] | None = None,
         json: Any = None,
-        expects: Sequence[str] = (),
-        read: Callable[[dict[str, Any]], Any] | None = None,
-        deadline: Deadline | None = None,
-        trace_id: str | None = None,
-    ) -> Any:
+        context: CallContext | None = None,
+    ) -> T:
         """
-        Call KooDrive, repeating what may be repeated, and return its envelope.
+        Call KooDrive, with retries, and return the parsed result.
+
+        Reads are repeated; a write is repeated only if KooDrive certainly did not carry it out.
+
+        :param endpoint: the call, see :mod:`airflow_provider_koodrive.api.endpoints`
+        :param ids: ids for the names in braces in the endpoint's path
+        :param params: query parameters; None values are left out
+        :param json: body, sent as UTF-8 JSON; None sends no body
+        :param context: deadline and trace id; None for new ones
+        :raises KooDriveError: of the kind that fits
+        """
+        context = context or self.new_context()
+        path = endpoint.path_of(**(ids or {}))
+        repeat = self.repeating(
+            f"{endpoint.method} {path}",
+            lambda error: judge(endpoint.method, error) is Verdict.REPEAT,
+            context,
+        )
+        result: T = repeat(self.send, endpoint, context, ids=ids, params=params, json=json)
+        return result
+
+    def request(
+        self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None
+    ) -> dict[str, Any]:
+        """
+        Call any path of KooDrive and return its envelope; see :meth:`call`.
 
         :param method: HTTP method
         :param path: path below ``/koodrive/``, without a query
         :param params: query parameters; None values are left out
         :param json: body, sent as UTF-8 JSON; None sends no body
-        :param expects: fields of which one must be there for a success without ``code`` (inferred)
-        :param read: makes of the envelope what is returned in its place
-        :param deadline: when to give up; None starts the client's own
-        :param trace_id: ``X-Traceid`` to send; None for a new one
-        :raises KooDriveError: of the kind that fits; a write whose outcome is unknown is not repeated
+        :raises KooDriveValidationError: the method, path, query or body cannot be sent
+        :raises KooDriveError: of the kind that fits
         """
-        method, path = checked_method(method), checked_path(path)
-        deadline = deadline or self.deadline()
-        trace_id = trace_id or new_trace_id()
-        repeat = self.repeating(
-            f"{method} {path}", lambda error: judge(method, error) is Verdict.REPEAT, deadline, trace_id
-        )
-        return repeat(
-            self.send,
-            method,
-            path,
-            params=params,
-            json=json,
-            expects=expects,
-            read=read,
-            deadline=deadline,
-            trace_id=trace_id,
+        return self.call(
+            Endpoint(checked_method(method), checked_path(path), (), _whole, "any"), params=params, json=json
         )
 
     def repeating(
         self,
         what: str,
         again: Callable[[KooDriveError], bool],
-        deadline: Deadline,
-        trace_id: str,
+        context: CallContext,
         *,
         endless: bool = False,
         jitter: bool = True,
@@ -211,12 +203,11 @@ class KooDriveClient:
 
         :param what: the call, for the log
         :param again: whether an error leads to another attempt
-        :param deadline: no attempt starts after it
-        :param trace_id: ``X-Traceid`` of the attempts, for the log
+        :param context: no attempt starts after its deadline
         :param endless: whether there are as many attempts as the deadline allows
         :param jitter: whether a wait may be shorter than the backoff
         """
-        stop: Any = tenacity.stop_before_delay(deadline.left())
+        stop: Any = tenacity.stop_before_delay(context.deadline.left())
         if not endless:
             stop |= tenacity.stop_after_attempt(self.max_attempts)
 
@@ -228,7 +219,7 @@ class KooDriveClient:
                 what,
                 state.outcome.exception() if state.outcome else None,
                 state.upcoming_sleep,
-                trace_id,
+                context.trace_id,
             )
 
         return tenacity.Retrying(
@@ -249,31 +240,27 @@ class KooDriveClient:
 
     def send(
         self,
-        method: str,
-        path: str,
+        endpoint: Endpoint[T],
+        context: CallContext,
         *,
-        trace_id: str,
-        deadline: Deadline,
+        ids: Mapping[str, str] | None = None,
         params: Mapping[str, Any] | None = None,
         json: Any = None,
-        expects: Sequence[str] = (),
-        read: Callable[[dict[str, Any]], Any] | None = None,
-    ) -> Any:
+    ) -> T:
         """
-        Send one request, once, and return KooDrive's envelope.
+        Send one request, once, and return the parsed result; see :meth:`call`.
 
-        :param trace_id: ``X-Traceid`` to send, see :func:`new_trace_id`
-        :param deadline: nothing is sent and no answer awaited after it
-        :raises KooDriveError: of the kind that fits, with the call's details; see :meth:`call`
+        :raises KooDriveError: of the kind that fits, with the call's details
         """
-        method, url = checked_method(method), self.endpoint + checked_path(path) + query_string(params)
+        method, path, trace_id = endpoint.method, endpoint.path_of(**(ids or {})), context.trace_id
+        url = self.endpoint + path + query_string(params)
         body, headers = encode_body(json), {"X-Traceid": trace_id}
         if body is not None:
             headers["Content-Type"] = "application/json"
         started = time.monotonic()
         try:
-            envelope = self._exchange(method, url, body, headers, deadline, expects)
-            answer = envelope if read is None else read(envelope)
+            envelope = self._exchange(method, url, body, headers, context.deadline, endpoint.success_fields)
+            result = endpoint.parse(envelope)
         except KooDriveError as error:
             error.trace_id, error.method, error.path = trace_id, method, path
             log.debug("%s %s failed: %s", method, path, error)
@@ -282,7 +269,7 @@ class KooDriveClient:
             raise error.with_traceback(None) from None
         milliseconds = (time.monotonic() - started) * 1000
         log.debug("%s %s succeeded after %.0f ms (trace id %s)", method, path, milliseconds, trace_id)
-        return answer
+        return result
 
     def _exchange(
         self,
@@ -328,6 +315,10 @@ class KooDriveClient:
             redact=redact,
             signed=isinstance(self.auth, AppAuth),
         )
+
+
+def _whole(envelope: dict[str, Any]) -> dict[str, Any]:
+    return envelope
 
 
 class _Session(requests.Session):

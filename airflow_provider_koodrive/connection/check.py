@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from airflow_provider_koodrive.api.auth import AppAuth
+from airflow_provider_koodrive.api.endpoints import (
+    CHECK_SESSION,
+    LIST_GROUP_SPACES,
+    LIST_OWN_SPACES,
+    QUERY_USER,
+    Endpoint,
+)
 from airflow_provider_koodrive.api.http.timeouts import TooLateError, within
 from airflow_provider_koodrive.connection.troubleshooting import explain
 from airflow_provider_koodrive.exceptions import KooDriveError, KooDrivePermissionError, KooDriveResponseError
 from airflow_provider_koodrive.formatting import one_line
 
 if TYPE_CHECKING:
-    from airflow_provider_koodrive.api.client import Deadline, KooDriveClient
+    from airflow_provider_koodrive.api.client import KooDriveClient
+    from airflow_provider_koodrive.api.http.request import CallContext
 
 SECONDS = 9.0
 LONGEST_MESSAGE = 1900
 LONGEST_NAME = 100
 
-_LIST = "/koodrive/ose/v1/space/groupList"
 _COUNTS = ("groupsTotal", "groupsMax")
-_OWN_SPACES = "/koodrive/ose/v1/space/teamList"
-_SESSION = "/koodrive/ose/v1/session/auth"
 _SESSION_FIELDS = ("innerUserId", "userId", "userName", "role")
-_USERS = "/koodrive/ose/v1/users/"
 
 
 def diagnose(client: KooDriveClient, *, seconds: float = SECONDS, hint: str = "") -> tuple[bool, str]:
@@ -51,10 +54,10 @@ def diagnose(client: KooDriveClient, *, seconds: float = SECONDS, hint: str = ""
 
 
 def _examine(client: KooDriveClient, hint: str) -> tuple[bool, str]:
-    deadline = client.deadline()
+    context = client.new_context()
     try:
-        administrator = _is_administrator(client, deadline)
-        user = _user(client, deadline, administrator=administrator)
+        administrator = _is_administrator(client, context)
+        user = _user(client, context, administrator=administrator)
     except KooDriveError as err:
         return False, explain(client, err, hint)
     kind = "app authentication" if isinstance(client.auth, AppAuth) else "an access token"
@@ -67,15 +70,10 @@ def _examine(client: KooDriveClient, hint: str) -> tuple[bool, str]:
     return True, f"connected with {kind} as {user}, {rights}"
 
 
-def _is_administrator(client: KooDriveClient, deadline: Deadline) -> bool:
+def _is_administrator(client: KooDriveClient, context: CallContext) -> bool:
     try:
-        answer = client.call(
-            "GET",
-            _LIST,
-            params={"offset": 0, "limit": 1},
-            expects=("groups", *_COUNTS),
-            deadline=deadline,
-        )
+        endpoint = _unparsed(LIST_GROUP_SPACES, "groups", *_COUNTS)
+        answer = client.call(endpoint, params={"offset": 0, "limit": 1}, context=context)
     except KooDrivePermissionError as err:
         # A refusal without a code is a page. Other codes may be anybody's, so the second call has to tell:
         # the documents do not say which one KooDrive gives here.
@@ -84,11 +82,11 @@ def _is_administrator(client: KooDriveClient, deadline: Deadline) -> bool:
         return False
     counted = any(re.fullmatch("[0-9]+", str(answer.get(count))) for count in _COUNTS)
     if not isinstance(answer.get("groups"), list) and not counted:
-        raise _not_koodrives(_LIST, "a list of group spaces")
+        raise _not_koodrives(LIST_GROUP_SPACES.path, "a list of group spaces")
     return True
 
 
-def _user(client: KooDriveClient, deadline: Deadline, *, administrator: bool) -> str:
+def _user(client: KooDriveClient, context: CallContext, *, administrator: bool) -> str:
     """
     Name the calling user as far as KooDrive tells.
 
@@ -96,47 +94,52 @@ def _user(client: KooDriveClient, deadline: Deadline, *, administrator: bool) ->
     """
     user_id = client.auth.user_id if isinstance(client.auth, AppAuth) else None
     if user_id is None:
-        data = _details(client, _SESSION, deadline, tolerant=administrator)
+        data = _details(client, CHECK_SESSION, context, tolerant=administrator)
         if not administrator and not any(field in data for field in _SESSION_FIELDS):
-            raise _not_koodrives(_SESSION, "a session")
+            raise _not_koodrives(CHECK_SESSION.path, "a session")
         user_id = data.get("innerUserId")
     elif administrator:
-        data = _details(client, _USERS + quote(user_id, safe=""), deadline, tolerant=True)
+        data = _details(client, QUERY_USER, context, tolerant=True, user_id=user_id)
     else:
-        _look_at_own_spaces(client, deadline)
+        _look_at_own_spaces(client, context)
         data = {}
     name = client.auth.redact(str(data.get("name") or data.get("userName") or ""))
     user = one_line(client.auth.redact(f"user {user_id}")) if user_id else "its user"
     return f"{user} ({one_line(name[:LONGEST_NAME])})" if name else user
 
 
-def _details(client: KooDriveClient, path: str, deadline: Deadline, *, tolerant: bool) -> dict[str, Any]:
+def _unparsed(endpoint: Endpoint[Any], *success_fields: str) -> Endpoint[dict[str, Any]]:
+    return Endpoint(endpoint.method, endpoint.path, success_fields, dict, endpoint.page_title)
+
+
+def _details(
+    client: KooDriveClient,
+    endpoint: Endpoint[dict[str, Any]],
+    context: CallContext,
+    *,
+    tolerant: bool,
+    **ids: str,
+) -> dict[str, Any]:
     try:
-        data = client.call("GET", path, expects=("data",), deadline=deadline).get("data")
+        return client.call(endpoint, ids=ids, context=context)
     except KooDriveError as err:
         # A name is worth no failure, but who answers with a page is not KooDrive.
         if not tolerant or type(err) is KooDriveResponseError:
             raise
-        data = None
-    return data if isinstance(data, dict) else {}
+        return {}
 
 
-def _look_at_own_spaces(client: KooDriveClient, deadline: Deadline) -> None:
+def _look_at_own_spaces(client: KooDriveClient, context: CallContext) -> None:
     """
     Make the call that each user may and each create begins with.
 
     "Querying a User" would tell the name, but also a mobile number: nothing says that common users may
     query users, whereas "Querying the List of Team Spaces" is about the caller's own.
     """
-    answer = client.call(
-        "GET",
-        _OWN_SPACES,
-        params={"offset": 0, "limit": 1, "teamType": 1},
-        expects=("teams",),
-        deadline=deadline,
-    )
+    endpoint = _unparsed(LIST_OWN_SPACES, "teams")
+    answer = client.call(endpoint, params={"offset": 0, "limit": 1, "teamType": 1}, context=context)
     if not isinstance(answer.get("teams", ""), list | None):
-        raise _not_koodrives(_OWN_SPACES, "a list of team spaces")
+        raise _not_koodrives(LIST_OWN_SPACES.path, "a list of team spaces")
 
 
 def _not_koodrives(path: str, what: str) -> KooDriveResponseError:

@@ -110,8 +110,7 @@ class KooDriveHook(BaseHook):
         return works, _TAG.sub("[ ", message)
 
     def _test(self) -> tuple[bool, str]:
-        from airflow_provider_koodrive.api.client import Deadline
-        from airflow_provider_koodrive.api.http.timeouts import TooLateError, within
+        from airflow_provider_koodrive.api.http.timeouts import Deadline, TooLateError, within
         from airflow_provider_koodrive.connection.check import SECONDS, diagnose
 
         time = Deadline(SECONDS)
@@ -252,8 +251,7 @@ class KooDriveHook(BaseHook):
         :raises KooDriveValidationError: the path is an address or leaves ``/koodrive/``; nothing was sent
         :raises KooDriveError: of the kind that fits
         """
-        envelope: dict[str, Any] = self.client.call(method, path, params=params, json=json)
-        return envelope
+        return self.client.request(method, path, params=params, json=json)
 
     def space_url(self, space: Mapping[str, Any]) -> str:
         """

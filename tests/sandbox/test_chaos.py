@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_koodrive.api.http.request import new_trace_id
+from airflow_provider_koodrive.api.endpoints import CREATE_GROUP_SPACE
 from airflow_provider_koodrive.api.resources.group_spaces import GroupSpaces
 from airflow_provider_koodrive.exceptions import KooDriveOutcomeUnknownError, KooDriveServerError
 from airflow_provider_koodrive.sandbox.faults.plan import KINDS
@@ -26,13 +26,8 @@ LAST_LINE = r"wanted 200, created (\d+), duplicates 0, lost 0, unknown \d+, call
 
 def send_until_it_works(spaces: GroupSpaces, order: Any) -> dict[str, Any]:
     """Do what a generic HTTP operator does: send the POST again where the answer does not please."""
-    answer = spaces.client.send(
-        "POST",
-        "/koodrive/ose/v1/space/group",
-        json={"name": order.name, "addGroupUsers": []},
-        trace_id=new_trace_id(),
-        deadline=spaces.client.deadline(),
-    )
+    body = {"name": order.name, "addGroupUsers": []}
+    answer = spaces.client.send(CREATE_GROUP_SPACE, spaces.client.new_context(), json=body)
     return {"id": answer["id"], "failedList": order.user_ids}
 
 

@@ -252,7 +252,7 @@ class TestCommandLine:
         assert signed["host"].endswith(f":{process.port_file.read_text().strip()}")
         assert set(signed) == {"conn_type", "host", "login", "password", "extra"}
         assert set(token) == {"conn_type", "host", "password"}
-        listing = process.call("GET", "/space/groupList?offset=0&limit=1").json()
+        listing = process.request("GET", "/space/groupList?offset=0&limit=1").json()
         assert (listing["code"], listing["groupsMax"]) == ("0", 7)
 
     def test_only_this_machine_reaches_it(self, launch: Any) -> None:
@@ -291,11 +291,11 @@ class TestCommandLine:
         database = str(tmp_path / "koodrive.db")
         process = launch("--database", database)
         body = {"name": "Finance", "addGroupUsers": []}
-        assert process.call("POST", "/space/group", json=body).status_code == 200
+        assert process.request("POST", "/space/group", json=body).status_code == 200
         process.end(signal.SIGKILL)
         again = launch("--database", database)
         assert again.connections[0]["password"] == process.connections[0]["password"]
-        assert again.call("GET", "/space/groupList?offset=0&limit=1").json()["total"] == 1
+        assert again.request("GET", "/space/groupList?offset=0&limit=1").json()["total"] == 1
 
     def test_takes_faults_and_credentials(self, launch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("KOODRIVE_SANDBOX_APP_ID", "mine")
@@ -304,8 +304,8 @@ class TestCommandLine:
             "--fault", "create:gateway_html:status=504", "--fault", "list:throttle_429", "--seed", "1"
         )
         assert process.connections[0]["login"] == "mine"
-        assert process.call("POST", "/space/group", json={}).status_code == 504
-        assert process.call("GET", "/space/teamList").status_code == 429
+        assert process.request("POST", "/space/group", json={}).status_code == 504
+        assert process.request("GET", "/space/teamList").status_code == 429
 
     def test_warns_when_others_can_reach_it(self, launch: Any) -> None:
         assert any(line.startswith(f"WARNING: {EVERYWHERE}") for line in launch("--host", EVERYWHERE).lines)

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_koodrive.api.create.journal import Notes, Whose, created_at
-from airflow_provider_koodrive.api.http.request import new_trace_id
+from airflow_provider_koodrive.api.endpoints import CREATE_GROUP_SPACE
 from airflow_provider_koodrive.api.http.retry import Verdict, judge
 from airflow_provider_koodrive.api.resources.members import add_missing, has_others
-from airflow_provider_koodrive.api.resources.models import parse_create_answer
 from airflow_provider_koodrive.exceptions import (
     FINAL_ERRORS,
     KooDriveConflictError,
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CREATE_PATH = "/koodrive/ose/v1/space/group"
+CREATE_PATH = CREATE_GROUP_SPACE.path
 
 
 @dataclass(frozen=True)
@@ -72,8 +71,8 @@ class Creation:
         self._name = str(body["name"])
         self._members = members
         self._reuse = reuse
-        self._deadline = spaces.client.deadline()
-        self._trace_id = new_trace_id()
+        self._context = spaces.client.new_context()
+        self._trace_id = self._context.trace_id
         self._notes = Notes(journal, self._name, self._trace_id, self._client.clock)
         self._may_have_come = False
         self._unknown = False
@@ -154,9 +153,8 @@ class Creation:
                 self._client,
                 space,
                 self._members,
-                owners=self._spaces.caller(self._deadline, self._trace_id),
-                deadline=self._deadline,
-                trace_id=self._trace_id,
+                owners=self._spaces.caller(self._context),
+                context=self._context,
             )
         except KooDriveError as err:
             if self._reuse or isinstance(err, KooDrivePermissionError):
@@ -166,7 +164,7 @@ class Creation:
     def _send(self) -> _Created | Mapping[str, Any]:
         what = f"POST {CREATE_PATH} of {self._name!r}"
         try:
-            return self._client.repeating(what, self._again, self._deadline, self._trace_id)(self._attempt)
+            return self._client.repeating(what, self._again, self._context)(self._attempt)
         except KooDriveError as err:
             if self._unknown or self._notes.earlier is not None:
                 raise self._nothing_tells(err) from err
@@ -179,18 +177,9 @@ class Creation:
             if space is not None:
                 return space
         self._may_have_come = True  # by the next attempt, before which time passes
-        self._notes.sending(min(self._client.longest_attempt, self._deadline.left()))
+        self._notes.sending(min(self._client.longest_attempt, self._context.deadline.left()))
         try:
-            answer = self._client.send(
-                "POST",
-                CREATE_PATH,
-                json=self._body,
-                expects=("id", "failedList"),
-                read=parse_create_answer,
-                trace_id=self._trace_id,
-                deadline=self._deadline,
-            )
-            return _Created(answer)
+            return _Created(self._client.send(CREATE_GROUP_SPACE, self._context, json=self._body))
         except KooDriveError as err:
             verdict = judge("POST", err)
             if verdict is Verdict.UNKNOWN:
@@ -242,9 +231,7 @@ class Creation:
     ) -> Mapping[str, Any]:
         what = f"the look for {self._name!r}"
         # Without jitter, which may have all looks at once.
-        repeat = self._client.repeating(
-            what, again, self._deadline, self._trace_id, endless=patient, jitter=False
-        )
+        repeat = self._client.repeating(what, again, self._context, endless=patient, jitter=False)
         space: Mapping[str, Any] = repeat(look)
         return space
 
@@ -252,9 +239,7 @@ class Creation:
         return error is not self._refusal and judge("POST", error) is not Verdict.RAISE
 
     def _find(self, new_id: str | None = None) -> Mapping[str, Any] | None:
-        space, complete = self._spaces.look(
-            self._name, new_id=new_id, deadline=self._deadline, trace_id=self._trace_id
-        )
+        space, complete = self._spaces.look(self._name, new_id=new_id, context=self._context)
         if space is None and not complete:
             if self._unknown or self._notes.earlier is not None:
                 raise KooDriveResponseError(
@@ -323,8 +308,7 @@ class Creation:
                 str(space["id"]),
                 self._members,
                 api_edition=self._spaces.api_edition,
-                deadline=self._deadline,
-                trace_id=self._trace_id,
+                context=self._context,
             )
         except KooDriveError as err:
             message = (

@@ -5,16 +5,33 @@ from __future__ import annotations
 import json as jsonlib
 import secrets
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlencode
 
 from airflow_provider_koodrive.exceptions import KooDriveValidationError
 from airflow_provider_koodrive.formatting import one_line, shown
 
+if TYPE_CHECKING:
+    from airflow_provider_koodrive.api.http.timeouts import Deadline
+
 API_ROOT = "/koodrive/"
 MOST_ENCODINGS = 10
 UNDECODABLE = "\ufffd"  # what unquote() puts for bytes that are no UTF-8
 TRACE_ID_BYTES = 29  # 58 hexadecimal characters, the length that the documents ask for
+
+
+@dataclass(frozen=True)
+class CallContext:
+    """
+    The deadline and the trace id that all requests of one call share.
+
+    :param deadline: nothing is sent after it
+    :param trace_id: ``X-Traceid``, see :func:`new_trace_id`
+    """
+
+    deadline: Deadline
+    trace_id: str
 
 
 def new_trace_id() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import Future, wait
 from contextvars import copy_context
 from typing import TYPE_CHECKING, TypeVar
@@ -11,6 +12,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
+
+
+LONGEST_DEADLINE_SECONDS = 1e9  # what is longer cannot be calculated with
+
+
+class Deadline:
+    """
+    The moment after which a call with all its attempts is given up.
+
+    :param seconds: seconds from now
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + min(seconds, LONGEST_DEADLINE_SECONDS)
+
+    def left(self) -> float:
+        """Return the seconds until then, never negative."""
+        return max(0.0, self._end - time.monotonic())
 
 
 class TooLateError(Exception):

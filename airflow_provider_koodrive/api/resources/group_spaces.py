@@ -10,14 +10,18 @@ from __future__ import annotations
 import logging
 import re
 import unicodedata
-from functools import partial
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
-from urllib.parse import quote
 
+from airflow_provider_koodrive.api.endpoints import (
+    CHECK_SESSION,
+    DISMISS_GROUP_SPACE,
+    LIST_GROUP_SPACES,
+    LIST_OWN_SPACES,
+)
 from airflow_provider_koodrive.api.http.request import new_trace_id
 from airflow_provider_koodrive.api.http.retry import Verdict, judge
 from airflow_provider_koodrive.api.resources.members import LEGACY_EDITION, members_to_be
-from airflow_provider_koodrive.api.resources.models import GroupSpacePage, parse_group_space_page
 from airflow_provider_koodrive.api.resources.paging import at_most, walk
 from airflow_provider_koodrive.exceptions import (
     KooDriveError,
@@ -30,19 +34,17 @@ from airflow_provider_koodrive.naming import check_group_space_name
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from airflow_provider_koodrive.api.client import Deadline, KooDriveClient
+    from airflow_provider_koodrive.api.client import KooDriveClient
     from airflow_provider_koodrive.api.create.journal import CreateJournal
+    from airflow_provider_koodrive.api.endpoints import Endpoint
+    from airflow_provider_koodrive.api.http.request import CallContext
+    from airflow_provider_koodrive.api.resources.models import GroupSpacePage
 
 log = logging.getLogger(__name__)
 
-SPACE_PATH = "/koodrive/ose/v1/space"
-SESSION_PATH = "/koodrive/ose/v1/session/auth"
 LARGEST_PAGE = 100
 NOT_FOUND = 404
 OWNED = 1  # teamType of the calling user's own spaces
-
-# Where each list has its records.
-_RECORDS = {"groupList": "groups", "teamList": "teams"}
 
 _ID = re.compile(r"[A-Za-z0-9_-]+")
 _WHOLE_NUMBER = re.compile(r"\s*[0-9]{1,18}\s*")
@@ -102,7 +104,7 @@ class GroupSpaces:
         """
         listing: dict[str, Any] = {}
         groups: list[dict[str, Any]] = []
-        for page, new in self._pages("groupList", {"keyWord": keyword}, page_size, max_records):
+        for page, new in self._pages(LIST_GROUP_SPACES, {"keyWord": keyword}, page_size, max_records):
             # A last page may come without the numbers.
             told = {name: value for name, value in page.items() if value is not None}
             listing = {**page, **listing, **told}
@@ -113,7 +115,7 @@ class GroupSpaces:
         self, *, keyword: str | None = None, page_size: int = LARGEST_PAGE
     ) -> Iterator[dict[str, Any]]:
         """Iterate over the enterprise's spaces, a page in memory at a time; see :meth:`list_all`."""
-        pages = self._pages("groupList", {"keyWord": keyword}, page_size, None)
+        pages = self._pages(LIST_GROUP_SPACES, {"keyWord": keyword}, page_size, None)
         return (space for _, new in pages for space in new)
 
     def find(self, name: str) -> dict[str, Any] | None:
@@ -131,50 +133,46 @@ class GroupSpaces:
         name: str,
         *,
         new_id: str | None = None,
-        deadline: Deadline | None = None,
-        trace_id: str | None = None,
+        context: CallContext | None = None,
     ) -> Look:
         """
         Look for the calling user's own space of exactly this name.
 
         :param new_id: id of the space where KooDrive has just told it, whether the group's or the space's
-        :param deadline: when to give up, with all pages; None starts the client's own
-        :param trace_id: ``X-Traceid`` to send; None for a new one
+        :param context: deadline and trace id, of all pages; None for new ones
         :raises KooDriveError: of the kind that fits
         """
-        deadline = deadline or self.client.deadline()
+        context = context or self.client.new_context()
         # KooDrive may count what the keyword leaves out (inferred), so the list without it decides.
-        look = self._look(name, name, new_id, deadline, trace_id)
-        return look if look.settles else self._look(name, None, new_id, deadline, trace_id)
+        look = self._look(name, name, new_id, context)
+        return look if look.settles else self._look(name, None, new_id, context)
 
-    def _look(
-        self, name: str, keyword: str | None, new_id: str | None, deadline: Deadline, trace_id: str | None
-    ) -> Look:
+    def _look(self, name: str, keyword: str | None, new_id: str | None, context: CallContext) -> Look:
         query = {"keyWord": keyword}
         try:
-            own, complete = self._search("teamList", {**query, "teamType": OWNED}, deadline, trace_id)
+            own, complete = self._search(LIST_OWN_SPACES, {**query, "teamType": OWNED}, context)
         except KooDriveError as err:
             if not isinstance(err, KooDrivePermissionError) and err.http_status != NOT_FOUND:
                 raise
-            caller = self.caller(deadline, trace_id)
+            caller = self.caller(context)
             if not caller:
                 raise
             # A user may be refused the list of what is the user's own (inferred way out).
-            listed, complete = self._search("groupList", query, deadline, trace_id)
+            listed, complete = self._search(LIST_GROUP_SPACES, query, context)
             named = (space for space in listed if same_name(space["name"], name))
             return Look(next((space for space in named if space.get("ownerId") in caller), None), complete)
         for space in own:
             if new_id is not None and new_id in (space["id"], space.get("containerId")):
                 return Look(space, complete)
-            if same_name(space["name"], name) and self._is_own(space, deadline, trace_id):
+            if same_name(space["name"], name) and self._is_own(space, context):
                 return Look(space, complete)
         nameless = {space["id"] for space in own if space["name"] is None}
         if not nameless:
             return Look(None, complete)
         # One generation's table of this list has no names (inferred way out).
-        listed, all_listed = self._search("groupList", query, deadline, trace_id)
+        listed, all_listed = self._search(LIST_GROUP_SPACES, query, context)
         found = [space for space in listed if same_name(space["name"], name) and space["id"] in nameless]
-        mine = next((space for space in found if self._is_own(space, deadline, trace_id)), None)
+        mine = next((space for space in found if self._is_own(space, context)), None)
         return Look(mine, complete and all_listed)
 
     def create(
@@ -234,45 +232,39 @@ class GroupSpaces:
         """
         if not isinstance(group_id, str) or not _ID.fullmatch(group_id):
             raise KooDriveValidationError(f"group_id {shown(group_id)} is not the id of a group space")
-        self.client.call("DELETE", f"{SPACE_PATH}/group/{quote(group_id, safe='')}")
+        self.client.call(DISMISS_GROUP_SPACE, ids={"group_id": group_id})
 
     def _search(
-        self, which: str, query: Mapping[str, Any], deadline: Deadline, trace_id: str | None
+        self, endpoint: Endpoint[GroupSpacePage], query: Mapping[str, Any], context: CallContext
     ) -> tuple[list[dict[str, Any]], bool]:
         """Return the records of a list, and whether they are as many as it counts."""
         found: list[dict[str, Any]] = []
         total = None
-        for page, new in self._pages(which, query, deadline=deadline, trace_id=trace_id):
+        for page, new in self._pages(endpoint, query, context=context):
             found += new
             total = page["total"]
         return found, total is None or len(found) >= total
 
     def _pages(
         self,
-        which: str,
+        endpoint: Endpoint[GroupSpacePage],
         query: Mapping[str, Any],
         page_size: int = LARGEST_PAGE,
         max_records: int | None = None,
-        deadline: Deadline | None = None,
-        trace_id: str | None = None,
+        context: CallContext | None = None,
     ) -> Iterator[tuple[GroupSpacePage, list[dict[str, Any]]]]:
         if positive_integer("page_size", page_size) > LARGEST_PAGE:
             raise KooDriveValidationError(f"page_size {shown(page_size)} is not within 1 to {LARGEST_PAGE}")
         most = None if max_records is None else positive_integer("max_records", max_records)
-        trace_id = trace_id or new_trace_id()
-        key = _RECORDS[which]
+        trace_id = context.trace_id if context else new_trace_id()
 
         def fetch(offset: int) -> GroupSpacePage:
-            page: GroupSpacePage = self.client.call(
-                "GET",
-                f"{SPACE_PATH}/{which}",
+            # Without a context of its own, each page is a call with a deadline of its own.
+            return self.client.call(
+                endpoint,
                 params={"offset": offset, "limit": page_size, **query},
-                expects=(key,),
-                read=partial(parse_group_space_page, key=key),
-                deadline=deadline,
-                trace_id=trace_id,
+                context=context or replace(self.client.new_context(), trace_id=trace_id),
             )
-            return page
 
         def spaces(page: GroupSpacePage) -> list[dict[str, Any]]:
             return cast("list[dict[str, Any]]", page["groups"])
@@ -280,37 +272,34 @@ class GroupSpaces:
         what = f"group spaces (trace id {trace_id})"
         return at_most(most, walk(fetch, spaces, key="id", what=what))
 
-    def _is_own(self, space: Mapping[str, Any], deadline: Deadline, trace_id: str | None) -> bool:
+    def _is_own(self, space: Mapping[str, Any], context: CallContext) -> bool:
         owner = space.get("ownerId") or space.get("creator")
-        caller = self.caller(deadline, trace_id) if owner else ()
+        caller = self.caller(context) if owner else ()
         return not caller or owner in caller
 
-    def caller(self, deadline: Deadline, trace_id: str | None) -> Sequence[str]:
+    def caller(self, context: CallContext) -> Sequence[str]:
         """
         Return the calling user's ids, none where KooDrive does not tell.
 
-        :param deadline: when to give up
-        :param trace_id: ``X-Traceid`` to send; None for a new one
+        :param context: deadline and trace id
         :raises KooDriveError: KooDrive cannot be asked
         """
         user_id = getattr(self.client.auth, "user_id", None)
         if user_id:
             return (user_id,)
         if self._session_user is None:
-            self._session_user = self._ask_who(deadline, trace_id)
+            self._session_user = self._ask_who(context)
         return self._session_user
 
-    def _ask_who(self, deadline: Deadline, trace_id: str | None) -> Sequence[str]:
+    def _ask_who(self, context: CallContext) -> Sequence[str]:
         try:
-            data = self.client.call(
-                "GET", SESSION_PATH, expects=("data",), deadline=deadline, trace_id=trace_id
-            ).get("data")
+            data = self.client.call(CHECK_SESSION, context=context)
         except KooDriveError as err:
             if judge("GET", err) is Verdict.REPEAT:
                 raise
             log.warning("KooDrive does not tell who the calling user is, so owners are not compared: %s", err)
             return ()
-        ids = (data.get("innerUserId"), data.get("userId")) if isinstance(data, dict) else ()
+        ids = (data.get("innerUserId"), data.get("userId"))
         return tuple(str(user_id) for user_id in ids if user_id)
 
 

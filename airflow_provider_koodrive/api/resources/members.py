@@ -11,10 +11,9 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
+from airflow_provider_koodrive.api.endpoints import ADD_MEMBERS, LIST_MEMBERS
 from airflow_provider_koodrive.api.http.retry import Verdict, judge
-from airflow_provider_koodrive.api.resources.models import parse_batch_answer, parse_member_page
 from airflow_provider_koodrive.api.resources.paging import walk
 from airflow_provider_koodrive.exceptions import (
     KooDriveAuthenticationError,
@@ -25,8 +24,8 @@ from airflow_provider_koodrive.exceptions import (
 from airflow_provider_koodrive.formatting import shown
 
 if TYPE_CHECKING:
-    from airflow_provider_koodrive.api.client import Deadline, KooDriveClient
-    from airflow_provider_koodrive.api.resources.models import BatchAnswer
+    from airflow_provider_koodrive.api.client import KooDriveClient
+    from airflow_provider_koodrive.api.http.request import CallContext
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +34,6 @@ LEGACY_EDITION = "2024-07"
 CUSTOM_TEMPLATE = -1
 LARGEST_ID = 2**64
 PAGE_SIZE = 100
-
-# Of these one must be there for a success without a code.
-MEMBER_FIELDS = ("userGroupMemberInfos", "data")
-BATCH_FIELDS = ("status", "failedList")
 
 # What KooDrive's console gives a new member: the preset "Unable to delete".
 NEW_MEMBER_CAPABILITIES = {
@@ -129,8 +124,7 @@ def add_missing(
     wanted: Sequence[Member],
     *,
     api_edition: str,
-    deadline: Deadline,
-    trace_id: str,
+    context: CallContext,
 ) -> list[str]:
     """
     Add those members that an existing space lacks.
@@ -138,21 +132,18 @@ def add_missing(
     Each attempt lists the members first, so none is sent twice.
 
     :param group_id: the space's group id
-    :param deadline: when to give up
-    :param trace_id: ``X-Traceid`` to send
+    :param context: deadline and trace id
     :return: user ids of those that KooDrive does not add
     :raises KooDriveError: KooDrive cannot be asked, or its answer is unknown after all attempts
     """
     if not wanted:
         return []
-    path = _members_path(group_id)
-    what: dict[str, Any] = {"deadline": deadline, "trace_id": trace_id}
 
     def again(error: KooDriveError) -> bool:
         return judge("POST", error) is not Verdict.RAISE
 
-    repeat = client.repeating(f"POST {path}/batchAdd", again, deadline, trace_id)
-    return repeat(_add, client, path, wanted, api_edition, what)
+    repeat = client.repeating(f"adding members to {group_id}", again, context)
+    return repeat(_add, client, group_id, wanted, api_edition, context)
 
 
 def has_others(
@@ -161,44 +152,39 @@ def has_others(
     wanted: Sequence[Member],
     *,
     owners: Sequence[str],
-    deadline: Deadline,
-    trace_id: str,
+    context: CallContext,
 ) -> bool:
     """
     Tell whether a space has members who were not wanted for it; of those wanted, some may have failed.
 
     :param space: the space, as lists show it
     :param owners: the calling user's ids, where they are known
-    :param deadline: when to give up
-    :param trace_id: ``X-Traceid`` to send
+    :param context: deadline and trace id
     :raises KooDriveError: KooDrive cannot be asked
     """
     own = {*owners, space.get("ownerId") or space.get("creator")}
-    path = _members_path(str(space["id"]))
-    present = _present(client, path, {"deadline": deadline, "trace_id": trace_id})
+    present = _present(client, str(space["id"]), context)
     return bool(present - own - {member.user_id for member in wanted})
 
 
 def _add(
-    client: KooDriveClient, path: str, wanted: Sequence[Member], api_edition: str, what: Mapping[str, Any]
+    client: KooDriveClient, group_id: str, wanted: Sequence[Member], api_edition: str, context: CallContext
 ) -> list[str]:
     try:
-        missing = _lacking(client, path, wanted, what)
+        missing = _lacking(client, group_id, wanted, context)
     except KooDrivePermissionError as err:
         # The space is there: its members are reported, rather than lost with an error about them.
         log.warning("KooDrive does not tell the members, so that %s are not added: %s", len(wanted), err)
         return [member.user_id for member in wanted]
-    return _add_batch(client, path, missing, api_edition, what) if missing else []
+    return _add_batch(client, group_id, missing, api_edition, context) if missing else []
 
 
 def _add_batch(
-    client: KooDriveClient, path: str, missing: Sequence[Member], api_edition: str, what: Mapping[str, Any]
+    client: KooDriveClient, group_id: str, missing: Sequence[Member], api_edition: str, context: CallContext
 ) -> list[str]:
     body = _batch_body(missing, api_edition)
     try:
-        answer: BatchAnswer = client.send(
-            "POST", f"{path}/batchAdd", json=body, expects=BATCH_FIELDS, read=parse_batch_answer, **what
-        )
+        answer = client.send(ADD_MEMBERS, context, ids={"group_id": group_id}, json=body)
     except KooDriveError as err:
         if judge("POST", err) is not Verdict.RAISE or isinstance(err, KooDriveAuthenticationError):
             raise
@@ -208,34 +194,32 @@ def _add_batch(
             return [member.user_id for member in missing]
         # One whom KooDrive does not know may have all refused.
         parts = (missing[:half], missing[half:])
-        return [failed for part in parts for failed in _add_batch(client, path, part, api_edition, what)]
+        return [
+            failed for part in parts for failed in _add_batch(client, group_id, part, api_edition, context)
+        ]
     if answer["failedList"] or answer["status"] == 0:
         return answer["failedList"]
     # KooDrive does not say whether all were added, or which were not.
-    return [member.user_id for member in _lacking(client, path, missing, what)]
-
-
-def _members_path(group_id: str) -> str:
-    return f"/koodrive/ose/v1/usergroups/{quote(group_id, safe='')}/members"
+    return [member.user_id for member in _lacking(client, group_id, missing, context)]
 
 
 def _lacking(
-    client: KooDriveClient, path: str, wanted: Sequence[Member], what: Mapping[str, Any]
+    client: KooDriveClient, group_id: str, wanted: Sequence[Member], context: CallContext
 ) -> list[Member]:
-    present = _present(client, path, what)
+    present = _present(client, group_id, context)
     return [member for member in wanted if member.user_id not in present]
 
 
-def _present(client: KooDriveClient, path: str, what: Mapping[str, Any]) -> set[str]:
+def _present(client: KooDriveClient, group_id: str, context: CallContext) -> set[str]:
     def fetch(offset: int) -> Any:
         params = {"offset": offset, "limit": PAGE_SIZE}
-        return client.call("GET", path, params=params, expects=MEMBER_FIELDS, read=parse_member_page, **what)
+        return client.call(LIST_MEMBERS, ids={"group_id": group_id}, params=params, context=context)
 
     pages = walk(
         fetch,
         lambda page: page["userGroupMemberInfos"],
         key="userId",
-        what=f"members (trace id {what['trace_id']})",
+        what=f"members (trace id {context.trace_id})",
     )
     return {member["userId"] for _, new in pages for member in new}
 

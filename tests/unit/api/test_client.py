@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from email.utils import formatdate
 
 import pendulum
@@ -10,6 +11,7 @@ from support.clients import APP_SECRET, TOKEN, app_client, token_client
 from support.raw_server import JSON, Exchange, RawServer, always, reply
 from support.signing import check_wire
 
+from airflow_provider_koodrive.api.endpoints import Endpoint
 from airflow_provider_koodrive.exceptions import (
     KooDriveConfigError,
     KooDriveConflictError,
@@ -49,7 +51,7 @@ def answering(*answers: bytes):
 class TestRequest:
     def test_get(self, server):
         client = token_client(server.url, language="zh-CN", user_agent="koodrive-test/1")
-        envelope = client.call("GET", PATH, params={"keyWord": "a b&ü", "offset": 0, "none": None})
+        envelope = client.request("GET", PATH, params={"keyWord": "a b&ü", "offset": 0, "none": None})
         assert envelope == {"code": 0, "msg": "OK"}
         (request,) = server.requests
         assert (request.method, request.body) == ("GET", b"")
@@ -61,24 +63,26 @@ class TestRequest:
         assert not request.has("Content-Type")
 
     def test_no_language_unless_asked_for(self, server):
-        token_client(server.url).call("GET", PATH)
+        token_client(server.url).request("GET", PATH)
         assert not server.requests[0].has("language")
 
     def test_post_sends_the_json_that_is_signed(self, server):
-        app_client(server.url).call("POST", "/koodrive/ose/v1/space/group", json={"name": "Büro 🏛", "a": [1]})
+        app_client(server.url).request(
+            "POST", "/koodrive/ose/v1/space/group", json={"name": "Büro 🏛", "a": [1]}
+        )
         (request,) = server.requests
         assert request.body == '{"name":"Büro 🏛","a":[1]}'.encode()
         assert request.header("Content-Type") == "application/json"
         check_wire(request, APP_SECRET)
 
     def test_empty_json_is_a_body(self, server):
-        token_client(server.url).call("PUT", PATH, json={})
+        token_client(server.url).request("PUT", PATH, json={})
         assert server.requests[0].body == b"{}"
 
     def test_each_call_has_a_trace_id_of_58_characters(self, server):
         client = token_client(server.url)
-        client.call("GET", PATH)
-        client.call("GET", PATH)
+        client.request("GET", PATH)
+        client.request("GET", PATH)
         first, second = (request.header("X-Traceid") for request in server.requests)
         assert len(first) == len(second) == 58
         assert first.isalnum()
@@ -88,7 +92,7 @@ class TestRequest:
     def test_one_session_for_all_calls(self, server):
         client = token_client(server.url)
         for _ in range(5):
-            client.call("GET", PATH)
+            client.request("GET", PATH)
         assert server.connections == 1
 
     def test_session_outlives_errors(self):
@@ -97,23 +101,23 @@ class TestRequest:
             client = token_client(server.url)
             for _ in range(2):
                 with pytest.raises(KooDriveError):
-                    client.call("GET", PATH)
-            client.call("GET", PATH)
+                    client.request("GET", PATH)
+            client.request("GET", PATH)
             assert server.connections == 1
 
     def test_cookies_are_not_kept(self):
         cookies = [("Set-Cookie", "Authorization=evil; Path=/"), ("Set-Cookie", "a=b"), JSON]
         with answering(reply({"code": 0}, headers=cookies)) as server:
             client = token_client(server.url)
-            client.call("GET", PATH)
-            client.call("GET", PATH)
+            client.request("GET", PATH)
+            client.request("GET", PATH)
         assert not server.requests[1].has("Cookie")
 
     def test_close(self, server):
         client = token_client(server.url)
-        client.call("GET", PATH)
+        client.request("GET", PATH)
         client.close()
-        client.call("GET", PATH)
+        client.request("GET", PATH)
         assert server.connections == 2
 
     @pytest.mark.parametrize("broken", ["a\r\nX-Evil: 1", "a\nb", "a\x00", "ü", ""])
@@ -126,7 +130,7 @@ class TestRequest:
 class TestAttempts:
     def test_a_read_is_repeated_with_the_same_trace_id(self, caplog):
         with answering(reply(b"", 502), reply({"code": 13000201}, 500), SUCCESS) as server:
-            assert token_client(server.url).call("GET", PATH)["code"] == 0
+            assert token_client(server.url).request("GET", PATH)["code"] == 0
         trace_ids = {request.header("X-Traceid") for request in server.requests}
         assert len(server.requests) == 3
         assert len(trace_ids) == 1
@@ -142,7 +146,7 @@ class TestAttempts:
     @pytest.mark.parametrize("attempts", [1, 2, 7])
     def test_never_more_than_max_attempts(self, attempts):
         with answering(reply(b"", 502)) as server, pytest.raises(KooDriveServerError) as caught:
-            token_client(server.url, max_attempts=attempts).call("GET", PATH)
+            token_client(server.url, max_attempts=attempts).request("GET", PATH)
         assert len(server.requests) == attempts
         assert caught.value.http_status == 502
 
@@ -153,19 +157,19 @@ class TestAttempts:
             answering(reply({"code": 13009999, "msg": "no"}, status)) as server,
             pytest.raises(KooDriveError),
         ):
-            token_client(server.url).call(method, PATH)
+            token_client(server.url).request(method, PATH)
         assert len(server.requests) == 1
 
     def test_a_write_whose_outcome_is_unknown_is_not_repeated(self):
         with answering(reply(b"", 502)) as server, pytest.raises(KooDriveServerError):
-            token_client(server.url).call("POST", PATH)
+            token_client(server.url).request("POST", PATH)
         assert len(server.requests) == 1
 
     @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
     def test_refused_for_load(self, method):
         throttled = reply({"code": "APIGW.0308"}, 429, [("Retry-After", "0")])
         with answering(throttled, throttled, SUCCESS) as server:
-            token_client(server.url).call(method, PATH)
+            token_client(server.url).request(method, PATH)
         assert len(server.requests) == 3
 
     @pytest.fixture
@@ -180,7 +184,7 @@ class TestAttempts:
     def test_no_burst(self, waits, method, asked):
         throttled = reply({"code": "APIGW.0308"}, 429, [("Retry-After", asked)])
         with answering(throttled) as server, pytest.raises(KooDriveThrottledError):
-            token_client(server.url, max_attempts=20, backoff=1.0, deadline=1e6).call(method, PATH)
+            token_client(server.url, max_attempts=20, backoff=1.0, deadline=1e6).request(method, PATH)
         assert len(waits) == 19
         assert sum(waits) > 19
 
@@ -188,7 +192,7 @@ class TestAttempts:
     def test_longest_retry_after(self, waits, options, waited):
         throttled = reply({"code": "APIGW.0308"}, 429, [("Retry-After", "120")])
         with answering(throttled, SUCCESS) as server:
-            token_client(server.url, deadline=1e6, **options).call("GET", PATH)
+            token_client(server.url, deadline=1e6, **options).request("GET", PATH)
         assert waits == [waited]
 
     def test_no_wait_past_the_deadline(self):
@@ -197,20 +201,20 @@ class TestAttempts:
             answering(reply({"code": 1}, 429, [("Retry-After", "50")])) as server,
             pytest.raises(KooDriveError),
         ):
-            token_client(server.url, deadline=20.0).call("GET", PATH)
+            token_client(server.url, deadline=20.0).request("GET", PATH)
         assert len(server.requests) == 1
 
     @pytest.mark.parametrize("method", ["GET", "POST"])
     def test_nothing_is_sent_past_the_deadline(self, server, method):
         client = token_client(server.url, deadline=0.0)
         with pytest.raises(KooDriveConnectionError, match="deadline") as caught:
-            client.call(method, PATH)
+            client.request(method, PATH)
         assert caught.value.sent is False
         assert server.requests == []
 
     def test_each_attempt_is_signed_anew(self):
         with answering(reply(b"", 502), reply(b"", 502), SUCCESS) as server:
-            app_client(server.url).call("GET", PATH)
+            app_client(server.url).request("GET", PATH)
         for request in server.requests:
             check_wire(request, APP_SECRET)
 
@@ -222,7 +226,7 @@ class TestRedirects:
         location = [("Location", f"{server.url}/koodrive/")]
         with answering(reply(b"", status, location)) as redirecting:
             with pytest.raises(KooDriveResponseError, match="redirected, which is never followed"):
-                token_client(redirecting.url).call(method, PATH)
+                token_client(redirecting.url).request(method, PATH)
             assert len(redirecting.requests) == 1
         assert server.requests == []
         assert server.connections == 0
@@ -233,14 +237,14 @@ class TestRedirects:
     def test_weird_locations(self, location):
         with answering(reply(b"x", 302, [("Location", location)])) as server:
             with pytest.raises(KooDriveResponseError):
-                token_client(server.url).call("GET", PATH)
+                token_client(server.url).request("GET", PATH)
             assert len(server.requests) == 1
 
     def test_success_with_a_location(self, server):
         with answering(
             reply({"code": 0}, 200, [("Location", server.url), ("Refresh", f"0; {server.url}")])
         ) as other:
-            token_client(other.url).call("GET", PATH)
+            token_client(other.url).request("GET", PATH)
         assert server.connections == 0
 
 
@@ -264,7 +268,7 @@ class TestKooDrivesTime:
             assert not client.clock.was_told
             started = time.monotonic()
             for _ in range(3):
-                client.call("GET", PATH)
+                client.request("GET", PATH)
             took = time.monotonic() - started
         assert client.clock.was_told
         now = pendulum.now("UTC")
@@ -283,7 +287,7 @@ class TestKooDrivesTime:
 
     def test_nobody_has_told(self, server):
         client, now = token_client(server.url), pendulum.now("UTC")
-        client.call("GET", PATH)
+        client.request("GET", PATH)
         assert not client.clock.was_told
         assert client.clock.at(now) == (now, now)
 
@@ -300,7 +304,7 @@ class TestErrorsTell:
     def test_the_call(self, answer, kind, caplog):
         caplog.set_level(logging.DEBUG, "airflow_provider_koodrive")
         with answering(answer) as server, pytest.raises(kind) as caught:
-            token_client(server.url).call("POST", PATH, params={"a": "b"})
+            token_client(server.url).request("POST", PATH, params={"a": "b"})
         error, trace_id = caught.value, server.requests[0].header("X-Traceid")
         assert (error.method, error.path, error.trace_id) == ("POST", PATH, trace_id)
         assert trace_id in str(error)
@@ -311,13 +315,13 @@ class TestErrorsTell:
 
     def test_the_call_also_without_an_answer(self):
         with pytest.raises(KooDriveConnectionError) as caught:
-            token_client(nobody()).call("GET", PATH)
+            token_client(nobody()).request("GET", PATH)
         assert len(caught.value.trace_id) == 58
         assert caught.value.path == PATH
 
     def test_a_line_for_each_call_at_debug(self, server, caplog):
         caplog.set_level(logging.DEBUG, "airflow_provider_koodrive")
-        token_client(server.url).call("GET", PATH)
+        token_client(server.url).request("GET", PATH)
         (message,) = caplog.messages
         assert message.startswith(f"GET {PATH} succeeded after ")
         assert server.requests[0].header("X-Traceid") in message
@@ -327,10 +331,11 @@ class TestErrorsTell:
             raise KooDriveResponseError("the answer has no groups")
 
         with pytest.raises(KooDriveResponseError) as caught:
-            token_client(server.url).call("GET", PATH, read=read)
+            token_client(server.url).call(Endpoint("GET", PATH, (), read, "a page"))
         assert caught.value.trace_id == server.requests[0].header("X-Traceid")
 
     def test_a_caller_may_bring_the_trace_id(self, server):
         client = token_client(server.url)
-        client.call("GET", PATH, trace_id="a" * 58)
+        context = replace(client.new_context(), trace_id="a" * 58)
+        client.call(Endpoint("GET", PATH, (), dict, "a page"), context=context)
         assert server.requests[0].header("X-Traceid") == "a" * 58

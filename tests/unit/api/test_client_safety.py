@@ -110,7 +110,7 @@ class TestRefusedBeforeSending:
     )
     def test_paths(self, server, path):
         with pytest.raises(KooDriveValidationError, match="path"):
-            token_client(server.url).call("GET", path)
+            token_client(server.url).request("GET", path)
         assert server.requests == []
 
     @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ class TestRefusedBeforeSending:
         ],
     )
     def test_paths_below_koodrive(self, server, path):
-        token_client(server.url).call("GET", path)
+        token_client(server.url).request("GET", path)
         assert server.requests[0].path.startswith("/koodrive/")
 
     @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ class TestRefusedBeforeSending:
     )
     def test_methods(self, server, method):
         with pytest.raises(KooDriveValidationError, match="method"):
-            token_client(server.url).call(method, PATH)
+            token_client(server.url).request(method, PATH)
         assert server.requests == []
 
     @pytest.mark.parametrize(
@@ -145,14 +145,14 @@ class TestRefusedBeforeSending:
     )
     def test_bodies(self, server, body):
         with pytest.raises(KooDriveValidationError, match="JSON"):
-            token_client(server.url).call("POST", PATH, json={"a": body})
+            token_client(server.url).request("POST", PATH, json={"a": body})
         assert server.requests == []
 
     def test_a_body_without_end(self, server):
         body: list[object] = []
         body.append(body)
         with pytest.raises(KooDriveValidationError, match="JSON"):
-            token_client(server.url).call("POST", PATH, json=body)
+            token_client(server.url).request("POST", PATH, json=body)
         assert server.requests == []
 
     @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ class TestRefusedBeforeSending:
     )
     def test_params(self, server, params):
         with pytest.raises(KooDriveValidationError, match="params") as caught:
-            token_client(server.url).call("GET", PATH, params=params)
+            token_client(server.url).request("GET", PATH, params=params)
         assert server.requests == []
         assert str(caught.value).isprintable()
         assert len(str(caught.value)) < 500
@@ -228,7 +228,7 @@ def echo(status: int, form: str):
 
 def failing(client, method: str) -> KooDriveError:
     with pytest.raises(KooDriveError) as caught:
-        client.call(method, PATH, json={} if method == "POST" else None)
+        client.request(method, PATH, json={} if method == "POST" else None)
     return caught.value
 
 
@@ -266,7 +266,7 @@ class TestNothingLeaks:
             exchange.send(reply(json.dumps(body, ensure_ascii=escape).encode(), headers=[JSON]))
 
         with RawServer(answer) as server:
-            told = json.dumps(make(server.url).call("GET", PATH), ensure_ascii=False)
+            told = json.dumps(make(server.url).request("GET", PATH), ensure_ascii=False)
         assert told.count("***") == 3
         assert '"deep": "é ' in told
         assert TOKEN not in told
@@ -290,7 +290,7 @@ class TestNothingLeaks:
         with RawServer(handle) as server:
             client = make(server.url)
             if status == 200:
-                assert client.call("GET", PATH) == {"code": 0}
+                assert client.request("GET", PATH) == {"code": 0}
             else:
                 assert TOKEN not in str(failing(client, "GET"))
         (request,) = server.requests
@@ -440,7 +440,7 @@ class TestSecretsInDisguise:
 
         with RawServer(handle) as server:
             client = app_client(server.url)
-            told = str(client.call("GET", PATH)) if form == "success" else str(failing(client, "GET"))
+            told = str(client.request("GET", PATH)) if form == "success" else str(failing(client, "GET"))
         (request,) = server.requests
         assert "***" in told
         assert request.header("Authorization")[-64:] not in told
@@ -546,5 +546,5 @@ def test_a_cookie_that_cannot_be_read():
         RawServer(always(reply({"code": 0}, headers=[cookie]))) as server,
     ):
         warnings.simplefilter("always")
-        token_client(server.url).call("GET", PATH)
+        token_client(server.url).request("GET", PATH)
     assert [str(warning.message) for warning in caught] == []

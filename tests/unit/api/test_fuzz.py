@@ -57,8 +57,8 @@ CALLS = {
     "iterate": lambda spaces: list(spaces.iterate(page_size=2)),
     "find": lambda spaces: spaces.find("Finance"),
     "dismiss": lambda spaces: spaces.dismiss("17"),
-    "get": lambda spaces: spaces.client.call("GET", "/koodrive/ose/v1/service"),
-    "post": lambda spaces: spaces.client.call("POST", "/koodrive/ose/v1/users", json={"a": 1}),
+    "get": lambda spaces: spaces.client.request("GET", "/koodrive/ose/v1/service"),
+    "post": lambda spaces: spaces.client.request("POST", "/koodrive/ose/v1/users", json={"a": 1}),
     "diagnose": lambda spaces: diagnose(spaces.client)[1],
 }
 

@@ -18,6 +18,7 @@ from support.raw_server import JSON, RawServer, always, reply
 from support.tls import self_signed
 
 from airflow_provider_koodrive.api import client as client_module
+from airflow_provider_koodrive.api.http import timeouts
 from airflow_provider_koodrive.connection import check
 from airflow_provider_koodrive.hooks import koodrive
 from airflow_provider_koodrive.hooks.koodrive import KooDriveHook
@@ -663,7 +664,8 @@ class TestWay:
     @pytest.mark.parametrize("reading", [7.5, 8.95, 12])
     def test_a_connection_that_was_read_slowly(self, fails, administrator, monkeypatch, reading, in_task):
         """Too little time is left to try it, which is no fault of the network."""
-        monkeypatch.setattr(client_module, "Deadline", after(reading))
+        for module in (client_module, timeouts):
+            monkeypatch.setattr(module, "Deadline", after(reading))
         monkeypatch.setattr(koodrive, "_is_in_task", lambda: in_task)
         message = fails(administrator)
         assert "could not be read within 7 seconds; check Airflow's secrets backends" in message
@@ -679,14 +681,16 @@ class TestWay:
             told.append((client, seconds))
             return True, "connected"
 
-        monkeypatch.setattr(client_module, "Deadline", after(reading))
+        for module in (client_module, timeouts):
+            monkeypatch.setattr(module, "Deadline", after(reading))
         monkeypatch.setattr(check, "diagnose", diagnose)
         times = dict.fromkeys(("connect_timeout", "read_timeout", "deadline"), seconds)
         extra = {**administrator["extra"], "max_attempts": 100, **times}
         assert press({**administrator, "extra": extra}) == (True, "connected")
         ((client, watched),) = told
         assert client.max_attempts == 1
-        assert 0 < client.deadline().seconds < watched or client.deadline().seconds == seconds
+        deadline = client.new_context().deadline.seconds
+        assert 0 < deadline < watched or deadline == seconds
         assert reading + watched < 10
 
 

@@ -164,7 +164,9 @@ class TestWithinOneTry:
         """The look before has not shown it, but its time and its members tell."""
         theirs = [{"userId": sandbox.user_ids[2], "template": 7}]
         sandbox.faults.add("create", "stale_list", times=1, seconds=1000)
-        sandbox_client(sandbox).call("POST", CREATE_PATH, json={"name": "Finance", "addGroupUsers": theirs})
+        sandbox_client(sandbox).request(
+            "POST", CREATE_PATH, json={"name": "Finance", "addGroupUsers": theirs}
+        )
         sandbox._store._execute("UPDATE spaces SET created_at = created_at - 100")
         sandbox.faults.add("create", "drop_before_commit", times=1)
 

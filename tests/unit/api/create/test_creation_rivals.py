@@ -61,7 +61,7 @@ def through(server, sandbox, **options) -> GroupSpaces:
 
 def create_directly(sandbox) -> None:
     body = {"name": "Finance", "addGroupUsers": []}
-    sandbox_client(sandbox).call("POST", "/koodrive/ose/v1/space/group", json=body)
+    sandbox_client(sandbox).request("POST", "/koodrive/ose/v1/space/group", json=body)
 
 
 def create_first(sandbox):

@@ -121,9 +121,9 @@ def call(which: str, spaces: GroupSpaces, group_id: str) -> None:
     if which == "create":
         assert spaces.create("Finance")["created"]
     elif which == "read":
-        spaces.client.call("GET", LIST, params={"offset": 0, "limit": 1})
+        spaces.client.request("GET", LIST, params={"offset": 0, "limit": 1})
     elif which == "write":
-        spaces.client.call("POST", CREATE, json={"name": "Finance", "addGroupUsers": []})
+        spaces.client.request("POST", CREATE, json={"name": "Finance", "addGroupUsers": []})
     else:
         spaces.dismiss(group_id)
 

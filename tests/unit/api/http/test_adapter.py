@@ -32,7 +32,7 @@ DEADLINE = {"deadline": 1.0, "read_timeout": 60.0}
 def failing(answer, **options) -> KooDriveError:
     handle = answer if callable(answer) else always(answer)
     with RawServer(handle) as server, pytest.raises(KooDriveError) as caught:
-        token_client(server.url, **options).call("GET", PATH)
+        token_client(server.url, **options).request("GET", PATH)
     return caught.value
 
 
@@ -52,8 +52,8 @@ class TestEncodings:
         answer = reply(encode(BODY), headers=[JSON, ("Content-Encoding", encoding)])
         with RawServer(always(answer)) as server:
             client = token_client(server.url)
-            assert client.call("GET", PATH) == json.loads(BODY)
-            client.call("GET", PATH)
+            assert client.request("GET", PATH) == json.loads(BODY)
+            client.request("GET", PATH)
             assert server.connections == 1
         assert server.requests[0].header("Accept-Encoding") == "gzip, deflate"
 
@@ -63,15 +63,15 @@ class TestEncodings:
         head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         with RawServer(always(head + chunks + b"0\r\nTrailer: x\r\n\r\n")) as server:
             client = token_client(server.url)
-            assert client.call("GET", PATH) == json.loads(BODY)
-            client.call("GET", PATH)
+            assert client.request("GET", PATH) == json.loads(BODY)
+            client.request("GET", PATH)
             assert server.connections == 1
 
     def test_no_length(self):
         with RawServer(
             lambda exchange: (exchange.send(b"HTTP/1.0 200 OK\r\n\r\n" + BODY), exchange.close())
         ) as server:
-            assert token_client(server.url).call("GET", PATH) == json.loads(BODY)
+            assert token_client(server.url).request("GET", PATH) == json.loads(BODY)
 
     @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "gzip, br", "compress", "\xe9" * 100])
     def test_not_asked_for(self, encoding):
@@ -105,7 +105,7 @@ class TestTooLarge:
     def test_just_allowed(self):
         body = b'{"code": 0}'.ljust(MIB)
         with RawServer(always(reply(body))) as server:
-            assert token_client(server.url).call("GET", PATH) == {"code": 0}
+            assert token_client(server.url).request("GET", PATH) == {"code": 0}
 
     def test_one_byte_more(self):
         error = failing(reply(b'{"code": 0}'.ljust(MIB + 1)))
@@ -178,7 +178,7 @@ class TestTooSlow:
             RawServer(lambda exchange: exchange.trickle(pieces, every=0.05)) as server,
             pytest.raises(KooDriveConnectionError) as caught,
         ):
-            token_client(server.url, **DEADLINE).call("POST", PATH)
+            token_client(server.url, **DEADLINE).request("POST", PATH)
         assert len(list(pieces)) > PATIENCE / 2
         assert "deadline" in str(caught.value)
         assert caught.value.sent is True
@@ -189,7 +189,7 @@ class TestTooSlow:
         with RawServer(lambda exchange: exchange.trickle(pieces, every=0.05)) as proxy:
             client = token_client("https://koodrive.invalid", proxies={"https": proxy.url}, **DEADLINE)
             with pytest.raises(KooDriveConnectionError) as caught:
-                client.call("GET", PATH)
+                client.request("GET", PATH)
         assert len(list(pieces)) > PATIENCE / 2
         assert "deadline" in str(caught.value)
         assert caught.value.sent is False
@@ -221,7 +221,7 @@ class TestTooSlow:
 
         with RawServer(handle) as server:
             client = token_client(server.url, read_timeout=0.2, max_attempts=2)
-            assert client.call("GET", PATH) == {"code": 0}
+            assert client.request("GET", PATH) == {"code": 0}
             assert server.connections == 2
 
 
@@ -233,7 +233,7 @@ class TestTooDeep:
         body = b'{"code": 0, "groups": ' + opening * inner + b"1" + closing * inner + b"}"
         if depth == 100:
             with RawServer(always(reply(body))) as server:
-                assert json.dumps(token_client(server.url).call("GET", PATH))
+                assert json.dumps(token_client(server.url).request("GET", PATH))
         else:
             error = failing(reply(body))
             assert isinstance(error, KooDriveResponseError)
@@ -256,10 +256,10 @@ class TestTooDeep:
         with RawServer(always(reply(body))) as server:
             client = token_client(server.url)
             if depth < 100:
-                assert json.dumps(client.call("GET", PATH))
+                assert json.dumps(client.request("GET", PATH))
             else:
                 with pytest.raises(KooDriveResponseError, match="deeper than 100 levels"):
-                    client.call("GET", PATH)
+                    client.request("GET", PATH)
 
 
 @pytest.mark.parametrize("value", [b"{},", b"[],", b"0,"])

@@ -63,7 +63,7 @@ def failure(url: str, method: str, caplog, **options) -> tuple[KooDriveConnectio
     """The error of a call, and the number of attempts."""
     caplog.clear()
     with pytest.raises(KooDriveConnectionError) as caught:
-        token_client(url, **{**SHORT, **options}).call(method, PATH, json={} if method == "POST" else None)
+        token_client(url, **{**SHORT, **options}).request(method, PATH, json={} if method == "POST" else None)
     return caught.value, 1 + len([record for record in caplog.records if "Attempt" in record.getMessage()])
 
 
@@ -214,9 +214,9 @@ class TestTheRequestMayHaveArrived:
 
         with RawServer(handle) as server:
             client = token_client(server.url, **SHORT)
-            client.call("POST", PATH, json={})
+            client.request("POST", PATH, json={})
             with pytest.raises(KooDriveConnectionError) as caught:
-                client.call("POST", PATH, json={})
+                client.request("POST", PATH, json={})
             assert server.connections == 1
         assert caught.value.sent is True
         assert len(server.requests) == 2
@@ -225,7 +225,7 @@ class TestTheRequestMayHaveArrived:
         with RawServer(lambda exchange: (exchange.send(SUCCESS), exchange.close())) as server:
             client = token_client(server.url, **SHORT)
             for _ in range(3):
-                client.call("POST", PATH, json={})
+                client.request("POST", PATH, json={})
                 server.wait_until_closed()
             assert len(server.requests) == 3
 
@@ -239,7 +239,7 @@ class TestTheRequestMayHaveArrived:
 
         with RawServer(always(SUCCESS), greet=greet) as server:
             with pytest.raises(KooDriveConnectionError) as caught:
-                token_client(server.url).call("POST", PATH, json=body)
+                token_client(server.url).request("POST", PATH, json=body)
             assert server.connections == 1
         assert caught.value.sent is True
 
@@ -249,7 +249,7 @@ class TestTheRequestMayHaveArrived:
         for sent in end:
             with RawServer(lambda exchange, sent=sent: (exchange.send(sent), exchange.close())) as server:
                 with pytest.raises(KooDriveResponseError):
-                    token_client(server.url, **SHORT).call("POST", PATH, json={})
+                    token_client(server.url, **SHORT).request("POST", PATH, json={})
                 assert len(server.requests) == 1
 
     def test_an_early_answer_to_a_body_counts(self, caplog):
@@ -259,7 +259,7 @@ class TestTheRequestMayHaveArrived:
             exchange.hang()
 
         with RawServer(always(SUCCESS), greet=greet) as server, pytest.raises(KooDriveError) as caught:
-            token_client(server.url, **SHORT).call("POST", PATH, json={"a": "x" * 8_000_000})
+            token_client(server.url, **SHORT).request("POST", PATH, json={"a": "x" * 8_000_000})
         assert getattr(caught.value, "sent", True) is True
 
 
@@ -285,7 +285,7 @@ def test_a_look_up_of_a_name_that_does_not_end(monkeypatch, method):
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: end.wait() and [])
     try:
         with pytest.raises(KooDriveConnectionError, match="not ready within the deadline") as caught:
-            token_client("https://slow.invalid", deadline=0.2).call(method, PATH)
+            token_client("https://slow.invalid", deadline=0.2).request(method, PATH)
     finally:
         end.set()
     assert caught.value.sent is False
@@ -318,7 +318,7 @@ class TestManyAddresses:
             # Dead, refusing, and the server's.
             addresses += ["127.0.0.2", "127.0.0.3", "127.0.0.1"]
             client = token_client(self.URL.format("http", server.port), connect_timeout=0.2)
-            assert client.call("GET", PATH) == {"code": 0}
+            assert client.request("GET", PATH) == {"code": 0}
         assert server.requests[0].header("Host") == f"many.invalid:{server.port}"
 
     @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -330,7 +330,7 @@ class TestManyAddresses:
                 self.URL.format("http", server.port), deadline=0.3, connect_timeout=10.0, max_attempts=1
             )
             with pytest.raises(KooDriveConnectionError, match=r"deadline|in time") as caught:
-                client.call(method, PATH)
+                client.request(method, PATH)
         assert caught.value.sent is False
         assert server.requests == []
 
@@ -356,7 +356,7 @@ class TestManyAddresses:
                 proxies={"http": self.URL.format("http", proxy.port)},
                 connect_timeout=0.2,
             )
-            assert client.call("GET", PATH) == {"code": 0}
+            assert client.request("GET", PATH) == {"code": 0}
 
     def test_the_certificate_must_be_the_names(self, addresses, tmp_path, caplog):
         asked = []
@@ -377,27 +377,27 @@ class TestManyAddresses:
 class TestSettings:
     def test_a_certificate_that_is_trusted(self, tls):
         with RawServer(always(SUCCESS), tls=tls[0]) as server:
-            assert token_client(server.url, verify=tls[1]).call("GET", PATH) == {"code": 0}
+            assert token_client(server.url, verify=tls[1]).request("GET", PATH) == {"code": 0}
 
     def test_verification_switched_off(self, tls):
         with RawServer(always(SUCCESS), tls=tls[0]) as server, pytest.warns(match="Unverified HTTPS"):
-            assert token_client(server.url, verify=False).call("GET", PATH) == {"code": 0}
+            assert token_client(server.url, verify=False).request("GET", PATH) == {"code": 0}
 
     def test_verify_beats_the_environment(self, tls, tmp_path, monkeypatch):
         _, other = self_signed(tmp_path)
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", other)
         with RawServer(always(SUCCESS), tls=tls[0]) as server:
-            assert token_client(server.url, verify=tls[1]).call("GET", PATH) == {"code": 0}
+            assert token_client(server.url, verify=tls[1]).request("GET", PATH) == {"code": 0}
 
     def test_certificate_of_the_environment(self, tls, monkeypatch):
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", tls[1])
         with RawServer(always(SUCCESS), tls=tls[0]) as server:
-            assert token_client(server.url).call("GET", PATH) == {"code": 0}
+            assert token_client(server.url).request("GET", PATH) == {"code": 0}
 
     def test_certificate_that_is_not_there(self, tls):
         with RawServer(always(SUCCESS), tls=tls[0]) as server:
             with pytest.raises(KooDriveConfigError, match="CA certificate"):
-                token_client(server.url, verify="/nowhere/ca.pem").call("GET", PATH)
+                token_client(server.url, verify="/nowhere/ca.pem").request("GET", PATH)
             assert server.connections == 0
 
     @pytest.mark.parametrize(
@@ -417,7 +417,7 @@ class TestSettings:
             path.write_text(content)
         with RawServer(always(SUCCESS), tls=tls[0]) as server:
             with pytest.raises(KooDriveError, match="check extra verify") as caught:
-                token_client(server.url, verify=str(path), max_attempts=1).call("GET", PATH)
+                token_client(server.url, verify=str(path), max_attempts=1).request("GET", PATH)
             assert "host" not in str(caught.value)
             assert server.requests == []
 
@@ -425,7 +425,7 @@ class TestSettings:
     def test_socks_without_the_package(self):
         proxies = {"https": "socks5h://user:s3cr3t@127.0.0.1:1"}
         with pytest.raises(KooDriveConfigError, match=r"extra proxies.*pip install pysocks"):
-            token_client("https://koodrive.invalid", proxies=proxies).call("GET", PATH)
+            token_client("https://koodrive.invalid", proxies=proxies).request("GET", PATH)
 
     @pytest.mark.parametrize(
         "proxy",
@@ -433,25 +433,25 @@ class TestSettings:
     )
     def test_proxy_of_another_kind(self, proxy):
         with pytest.raises(KooDriveConfigError, match="socks5h") as caught:
-            token_client("http://koodrive.invalid", proxies={"http": proxy}).call("GET", PATH)
+            token_client("http://koodrive.invalid", proxies={"http": proxy}).request("GET", PATH)
         assert "s3cr3t" not in str(caught.value)
 
     def test_proxy(self):
         with RawServer(always(SUCCESS)) as proxy:
             client = token_client("http://koodrive.invalid", proxies={"http": proxy.url})
-            client.call("GET", PATH)
-            client.call("GET", PATH)
+            client.request("GET", PATH)
+            client.request("GET", PATH)
             assert proxy.connections == 1
 
     def test_proxy_beats_the_environment(self, monkeypatch):
         monkeypatch.setenv("HTTP_PROXY", nobody())
         with RawServer(always(SUCCESS)) as proxy:
-            token_client("http://koodrive.invalid", proxies={"http": proxy.url}).call("GET", PATH)
+            token_client("http://koodrive.invalid", proxies={"http": proxy.url}).request("GET", PATH)
 
     def test_proxy_of_the_environment(self, monkeypatch):
         with RawServer(always(SUCCESS)) as proxy:
             monkeypatch.setenv("http_proxy", proxy.url)
-            token_client("http://koodrive.invalid").call("GET", PATH)
+            token_client("http://koodrive.invalid").request("GET", PATH)
 
     @pytest.mark.parametrize(
         "endpoint",
@@ -459,7 +459,7 @@ class TestSettings:
     )
     def test_endpoint_that_is_none(self, endpoint):
         with pytest.raises(KooDriveConfigError, match="cannot be built"):
-            token_client(endpoint).call("POST", PATH, json={})
+            token_client(endpoint).request("POST", PATH, json={})
 
     @pytest.mark.parametrize(
         "seconds", [1e8, 1e10, 1e300, float("inf"), 10**400], ids=["1e8", "1e10", "1e300", "inf", "10**400"]
@@ -469,16 +469,16 @@ class TestSettings:
         for context, verify in ((None, True), tls):
             with RawServer(always(SUCCESS), tls=context) as server:
                 options = {"deadline": seconds, field: seconds, "verify": verify}
-                assert token_client(server.url, **options).call("GET", PATH) == {"code": 0}
+                assert token_client(server.url, **options).request("GET", PATH) == {"code": 0}
 
     def test_any_wait_between_attempts(self):
         answers = iter([reply({"code": 1}, 429), SUCCESS])
         with RawServer(lambda exchange: exchange.send(next(answers))) as server:
-            assert token_client(server.url, deadline=10**400).call("GET", PATH) == {"code": 0}
+            assert token_client(server.url, deadline=10**400).request("GET", PATH) == {"code": 0}
 
     def test_proxy_that_is_none(self):
         with pytest.raises(KooDriveError):
-            token_client("http://koodrive.invalid", proxies={"http": "http://"}).call("GET", PATH)
+            token_client("http://koodrive.invalid", proxies={"http": "http://"}).request("GET", PATH)
 
 
 def test_mocked_transport(requests_mock):
@@ -487,12 +487,12 @@ def test_mocked_transport(requests_mock):
 
     client = token_client("https://koodrive.invalid", **SHORT)
     requests_mock.get(f"https://koodrive.invalid{PATH}", json={"code": 0})
-    assert client.call("GET", PATH) == {"code": 0}
+    assert client.request("GET", PATH) == {"code": 0}
     for error, sent in ((requests.ConnectTimeout, False), (requests.ReadTimeout, True)):
         requests_mock.post(f"https://koodrive.invalid{PATH}", exc=error)
         with pytest.raises(KooDriveConnectionError) as caught:
-            client.call("POST", PATH)
+            client.request("POST", PATH)
         assert caught.value.sent is sent
     requests_mock.post(f"https://koodrive.invalid{PATH}", text="<html>", status_code=404)
     with pytest.raises(KooDriveResponseError):
-        client.call("POST", PATH)
+        client.request("POST", PATH)

@@ -216,7 +216,7 @@ class TestWithoutNames:
     def test_administrator(self, nameless, kind):
         token = nameless.issue_token() if kind == "token" else None
         mine = GroupSpaces(sandbox_client(nameless, token=token))
-        spaces_of(nameless, user=1).client.call(
+        spaces_of(nameless, user=1).client.request(
             "POST", "/koodrive/ose/v1/space/group", json={"name": "Finance", "addGroupUsers": []}
         )
         assert mine.find("Finance") is None

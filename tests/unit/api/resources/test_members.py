@@ -6,7 +6,6 @@ import pytest
 from support.clients import sandbox_client
 from support.relay import relay
 
-from airflow_provider_koodrive.api.http.request import new_trace_id
 from airflow_provider_koodrive.api.resources.group_spaces import GroupSpaces
 from airflow_provider_koodrive.api.resources.members import (
     NEW_MEMBER_CAPABILITIES,
@@ -157,8 +156,7 @@ class Finance:
             self.id,
             to_be(user_ids, edition=self.edition),
             api_edition=self.edition,
-            deadline=client.deadline(),
-            trace_id=new_trace_id(),
+            context=client.new_context(),
         )
 
     @property
