@@ -23,7 +23,7 @@ from airflow_provider_koodrive.api.http.adapter import (
     attempt,
     read_body,
 )
-from airflow_provider_koodrive.api.http.envelope import clock_skew_seconds, open_envelope
+from airflow_provider_koodrive.api.http.envelope import clock_skew_seconds, open_envelope, server_date
 from airflow_provider_koodrive.api.http.errors import check_proxy, connection_error, without_passwords
 from airflow_provider_koodrive.api.http.redaction import harmless
 from airflow_provider_koodrive.api.http.request import (
@@ -298,6 +298,7 @@ class KooDriveClient:
             )
             with response:
                 self.clock.hear(clock_skew_seconds(response.headers))
+                self.clock.last_date = server_date(response.headers)
                 answer = read_body(response, partial(harmless, redact=redact))
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as err:
             raise connection_error(err, this.sent, partial(harmless, redact=redact)) from None

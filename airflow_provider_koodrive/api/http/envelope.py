@@ -152,9 +152,14 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     return max(0.0, (moment - now).total_seconds())
 
 
+def server_date(headers: Mapping[str, str]) -> datetime | None:
+    """Return the time of the ``Date`` header, in whole seconds; None if it has none that can be read."""
+    return _http_date(headers.get("Date", ""))
+
+
 def clock_skew_seconds(headers: Mapping[str, str]) -> float | None:
     """Seconds by which this machine's clock is ahead of the server's (negative: behind), None if unknown."""
-    server = _http_date(headers.get("Date", ""))
+    server = server_date(headers)
     return None if server is None else (datetime.now(timezone.utc) - server).total_seconds()
 
 

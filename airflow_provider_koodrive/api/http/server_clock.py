@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
+from typing import TYPE_CHECKING
 
 import pendulum
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 MOST_ANSWERS = 16
 
@@ -22,6 +27,16 @@ class ServerClock:
 
     def __init__(self) -> None:
         self._skews: deque[float] = deque(maxlen=MOST_ANSWERS)
+        self._dates = threading.local()
+
+    @property
+    def last_date(self) -> datetime | None:
+        """The ``Date`` of the last response to a call of this thread, None if it had none."""
+        return getattr(self._dates, "last", None)
+
+    @last_date.setter
+    def last_date(self, date: datetime | None) -> None:
+        self._dates.last = date
 
     def hear(self, skew: float | None) -> None:
         """

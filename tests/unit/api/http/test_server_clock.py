@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pendulum
 import pytest
 from hypothesis import given
@@ -71,3 +73,11 @@ def test_now_is_the_last_answers():
     clock.hear(3600.0)
     assert clock.was_told
     assert abs((clock.now() - pendulum.now("UTC")).total_seconds() + 3600) < 60
+
+
+def test_each_thread_has_the_date_of_its_own_last_response():
+    clock = ServerClock()
+    clock.last_date = NOW
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(lambda: clock.last_date).result() is None
+    assert clock.last_date == NOW
