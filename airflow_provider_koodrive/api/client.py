@@ -24,7 +24,8 @@ from airflow_provider_koodrive.api.http.adapter import (
     read_body,
 )
 from airflow_provider_koodrive.api.http.envelope import clock_skew_seconds, open_envelope, server_date
-from airflow_provider_koodrive.api.http.errors import check_proxy, connection_error, without_passwords
+from airflow_provider_koodrive.api.http.errors import connection_error
+from airflow_provider_koodrive.api.http.proxies import check_proxy, without_passwords
 from airflow_provider_koodrive.api.http.redaction import harmless
 from airflow_provider_koodrive.api.http.request import (
     CallContext,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from airflow_provider_koodrive.exceptions import KooDriveConfigError
 from airflow_provider_koodrive.formatting import shown
@@ -87,38 +87,15 @@ def _adapter(entry: Field) -> Any:
 
 def _proxies(value: dict[str, str]) -> dict[str, str]:
     """Refuse here what ``requests`` would refuse later, in an error that shows the proxy's password."""
-    from airflow_provider_koodrive.api.http.errors import PROXY_SCHEMES, is_readable_proxy
+    from airflow_provider_koodrive.api.http.proxies import PROXY_SCHEMES, is_valid_proxy
 
     for scheme, proxy in value.items():
-        if not is_readable_proxy(proxy):
+        if not is_valid_proxy(proxy):
             raise ValueError(
                 f"the proxy for {scheme!r} must look like http://proxy.example.com:3128, its scheme one of "
                 f"{', '.join(PROXY_SCHEMES)}, its user name and password percent-encoded"
             )
     return value
-
-
-def with_password(proxies: dict[str, str] | None, password: str | None) -> dict[str, str] | None:
-    """Give the password to the proxies that name a user only; every Airflow hides it under its name."""
-    if not proxies or not password:
-        return proxies
-    from urllib3.util import parse_url
-
-    complete = {}
-    for scheme, proxy in proxies.items():
-        url = parse_url(proxy)
-        lacks_password = url.auth and ":" not in url.auth
-        auth = f"{url.auth}:{quote(password, safe='')}" if lacks_password else url.auth
-        # Without a scheme, requests would take the user for one.
-        complete[scheme] = url._replace(scheme=url.scheme or "http", auth=auth).url
-    return complete
-
-
-def has_password(proxies: dict[str, str] | None) -> bool:
-    """Whether the address of a proxy holds a password."""
-    from urllib3.util import parse_url
-
-    return any(":" in (parse_url(proxy).auth or "") for proxy in (proxies or {}).values())
 
 
 def _space_url(value: str) -> str:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-from base64 import b64encode
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import unquote
 
 from airflow_provider_koodrive.connection.endpoint import endpoint_from
 from airflow_provider_koodrive.connection.fields import CONN_TYPE, EXTRA_FIELDS
-from airflow_provider_koodrive.connection.parsing import extra_value, has_password, refuse_mask, with_password
+from airflow_provider_koodrive.connection.parsing import extra_value, refuse_mask
 from airflow_provider_koodrive.exceptions import KooDriveConfigError
 from airflow_provider_koodrive.formatting import Secret
 
@@ -61,19 +59,15 @@ class KooDriveSettings:
     def secrets(self) -> Iterator[str]:
         """Yield what no log and no message may show."""
         from airflow_provider_koodrive.api.auth import bare
+        from airflow_provider_koodrive.api.http.proxies import has_password, proxy_secrets
 
         yield self.password
         if not self.login:
             # Airflow masks what it is told as a whole, and a token may be said without its scheme.
             yield bare(self.password)
-        from urllib3.util import parse_url
-
         for proxy in (self.proxies or {}).values():
-            user, _, password = (parse_url(proxy).auth or "").partition(":")
-            if password:
-                yield password
-                yield unquote(password)
-                yield b64encode(f"{unquote(user)}:{unquote(password)}".encode("latin-1", "replace")).decode()
+            if has_password(proxy):
+                yield from proxy_secrets(proxy)
 
 
 def settings_from(connection: AirflowConnection) -> KooDriveSettings:
@@ -88,13 +82,7 @@ def settings_from(connection: AirflowConnection) -> KooDriveSettings:
     if unknown:
         log.warning("%s has unknown extras, which are ignored: %s", where, ", ".join(unknown))
     extras = {entry.name: extra_value(where, entry, given.get(entry.name)) for entry in EXTRA_FIELDS}
-    if has_password(extras["proxies"]):
-        log.warning(
-            "%s: extra proxies holds a password, which Airflow 3.0 shows to who may see connections; put it "
-            "into extra proxy_password",
-            where,
-        )
-    extras["proxies"] = with_password(extras["proxies"], extras.pop("proxy_password"))
+    extras["proxies"] = _complete_proxies(where, extras["proxies"], extras.pop("proxy_password"))
     if not connection.password:
         raise KooDriveConfigError(f"{where}: password is empty; set the AppSecret, or the access token")
     refuse_mask(f"{where}: password", connection.password)
@@ -111,6 +99,25 @@ def settings_from(connection: AirflowConnection) -> KooDriveSettings:
         login=login,
         password=Secret(connection.password),
         **extras,
+    )
+
+
+def _complete_proxies(
+    where: str, proxies: dict[str, str] | None, password: str | None
+) -> dict[str, str] | None:
+    """Add the password to the proxies that name only a user; Airflow masks it under its field's name."""
+    if not proxies:
+        return proxies
+    from airflow_provider_koodrive.api.http.proxies import has_password, with_password
+
+    if any(has_password(proxy) for proxy in proxies.values()):
+        log.warning(
+            "%s: extra proxies holds a password, which Airflow 3.0 shows to who may see connections; put it "
+            "into extra proxy_password",
+            where,
+        )
+    return (
+        {scheme: with_password(proxy, password) for scheme, proxy in proxies.items()} if password else proxies
     )
 
 

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import ssl
-from base64 import b64encode
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import unquote, urlsplit
 
 import requests
 import urllib3.exceptions
-from urllib3.util import parse_url
 
-from airflow_provider_koodrive.api.auth import without
 from airflow_provider_koodrive.exceptions import (
     KooDriveConfigError,
     KooDriveConnectionError,
@@ -25,62 +21,12 @@ if TYPE_CHECKING:
 # TLS errors that also occur in the middle of an answer; all others end the handshake.
 _LATE_TLS_ERRORS = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 
-# What requests and urllib3 know.
-PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
-
 # Their texts hold the address, which may hold a password that cannot be told from the rest.
 _UNREADABLE_ADDRESS = (
     requests.exceptions.InvalidURL,
     urllib3.exceptions.LocationParseError,
     UnicodeError,
 )
-
-
-def check_proxy(address: str) -> None:
-    """
-    Make sure that a proxy's address can be read.
-
-    :raises KooDriveConfigError: not so; the address is not shown, since it may hold a password
-    """
-    if not is_readable_proxy(address):
-        raise KooDriveConfigError(
-            "the proxy's address cannot be read: check the connection's extra proxies, or the proxy in the "
-            f"environment (HTTP_PROXY, HTTPS_PROXY); it must begin with one of {', '.join(PROXY_SCHEMES)}, "
-            "and its user name and password be percent-encoded, e.g. '/' as %2F, '?' as %3F, '#' as %23"
-        )
-
-
-def is_readable_proxy(address: str) -> bool:
-    """Whether a proxy's address can be read, and its password ends where it should."""
-    url = address if "://" in address else f"http://{address}"
-    try:
-        # For requests, what stands before the first colon is a scheme, be it a user or a host.
-        known = (parse_url(address).scheme or "http") in PROXY_SCHEMES
-        # The two refuse different addresses, and requests uses both.
-        readable = known and parse_url(url).host and urlsplit(url).hostname
-    except ValueError:
-        return False
-    return bool(readable) and set("/?#\\").isdisjoint(_user_and_password(address))
-
-
-def without_passwords(text: str, addresses: Iterable[str]) -> str:
-    """Return a text without the addresses' passwords: as they stand, decoded, and as Basic sends them."""
-    for address in addresses:
-        user, colon, password = _user_and_password(address).partition(":")
-        if not user and not password:
-            continue
-        basic = f"{unquote(user)}:{unquote(password)}".encode("latin-1", "replace")
-        # A user name alone may be a token. The longest first, or a short password would cut it in pieces.
-        secret = password if colon else user
-        for spelled in (b64encode(basic).decode() if secret else "", secret, unquote(secret)):
-            text = without(text, spelled)
-    return text
-
-
-def _user_and_password(address: str) -> str:
-    # urlsplit() raises an error for some addresses, and ends a password at the first slash.
-    _, scheme_end, rest = address.partition("://")
-    return (rest if scheme_end else address).rpartition("@")[0]
 
 
 def connection_error(err: Exception, sent: bool | None, redact: Callable[[str], str]) -> KooDriveError:
