@@ -35,7 +35,12 @@ from airflow_provider_koodrive.api.http.request import (
     new_trace_id,
     query_string,
 )
-from airflow_provider_koodrive.api.http.retry import LONGEST_RETRY_AFTER_SECONDS, Verdict, judge, wait_seconds
+from airflow_provider_koodrive.api.http.retry import (
+    LONGEST_RETRY_AFTER_SECONDS,
+    Outcome,
+    classify,
+    wait_seconds,
+)
 from airflow_provider_koodrive.api.http.server_clock import ServerClock
 from airflow_provider_koodrive.api.http.timeouts import Deadline
 from airflow_provider_koodrive.exceptions import (
@@ -167,7 +172,7 @@ class KooDriveClient:
         path = endpoint.path_of(**(ids or {}))
         repeat = self.repeating(
             f"{endpoint.method} {path}",
-            lambda error: judge(endpoint.method, error) is Verdict.REPEAT,
+            lambda error: classify(endpoint.method, error) is Outcome.NOT_APPLIED,
             context,
         )
         result: T = repeat(self.send, endpoint, context, ids=ids, params=params, json=json)
@@ -231,7 +236,7 @@ class KooDriveClient:
                 state.attempt_number,
                 state.outcome.exception() if state.outcome else None,
                 backoff=self._backoff,
-                luck=random.random() if jitter else 1.0,  # noqa: S311 - jitter needs no cryptography
+                jitter=random.random() if jitter else 1.0,  # noqa: S311 - jitter needs no cryptography
                 longest_retry_after=self._longest_retry_after,
             ),
             stop=stop,

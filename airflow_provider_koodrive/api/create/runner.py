@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_koodrive.api.create.journal import Notes, Whose, created_at
 from airflow_provider_koodrive.api.endpoints import CREATE_GROUP_SPACE
-from airflow_provider_koodrive.api.http.retry import Verdict, judge
+from airflow_provider_koodrive.api.http.retry import Outcome, classify
 from airflow_provider_koodrive.api.resources.members import add_missing, has_others
 from airflow_provider_koodrive.exceptions import (
     FINAL_ERRORS,
@@ -181,14 +181,14 @@ class Creation:
         try:
             return _Created(self._client.send(CREATE_GROUP_SPACE, self._context, json=self._body))
         except KooDriveError as err:
-            verdict = judge("POST", err)
-            if verdict is Verdict.UNKNOWN:
+            outcome = classify("POST", err)
+            if outcome is Outcome.UNKNOWN:
                 self._unknown = True
             elif not self._unknown:
                 self._notes.take_back()
-            if verdict is Verdict.REPEAT or not (self._unknown or _may_mean_exists(err)):
+            if outcome is Outcome.NOT_APPLIED or not (self._unknown or _may_mean_exists(err)):
                 raise
-            if verdict is Verdict.RAISE:
+            if outcome is Outcome.REJECTED:
                 return self._look_after(err)
             space = self._find()
             if space is None:
@@ -236,7 +236,7 @@ class Creation:
         return space
 
     def _again(self, error: KooDriveError) -> bool:
-        return error is not self._refusal and judge("POST", error) is not Verdict.RAISE
+        return error is not self._refusal and classify("POST", error) is not Outcome.REJECTED
 
     def _find(self, new_id: str | None = None) -> Mapping[str, Any] | None:
         space, complete = self._spaces.look(self._name, new_id=new_id, context=self._context)

@@ -1,8 +1,8 @@
 """
-Which call may be sent again, and after how long: pure rules, without a network or a clock.
+Decide whether a call is sent again, and after how long: pure rules, without network or clock.
 
-KooDrive's create has no idempotency key, so what a write's failure means is told apart from what a
-read's failure means; see "Creating exactly once" in the README.
+The create call has no idempotency key, so a failed write means something else than a failed read; see
+"Creating exactly once" in the README.
 """
 
 from __future__ import annotations
@@ -21,40 +21,40 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110, section 9.2.1
 
 LONGEST_BACKOFF_SECONDS = 30.0
 LONGEST_RETRY_AFTER_SECONDS = 60.0  # unless the client says otherwise
-LONGEST_WAIT_SECONDS = 86400.0  # whatever it says: Python cannot sleep for more than some centuries
+LONGEST_WAIT_SECONDS = 86400.0  # whatever the client says: time.sleep() refuses very large numbers
 
 
-class Verdict(Enum):
-    """What follows from a failed attempt."""
+class Outcome(Enum):
+    """Effect of a failed attempt on KooDrive."""
 
-    RAISE = "raise"
-    """The answer is definite: sending again changes nothing."""
+    REJECTED = "rejected"
+    """KooDrive rejected the call: sending it again changes nothing."""
 
-    REPEAT = "repeat"
-    """Nothing happened in KooDrive, or the call changes nothing: send it again after a wait."""
+    NOT_APPLIED = "not applied"
+    """Nothing changed in KooDrive: send the call again after a wait."""
 
-    UNKNOWN = "outcome unknown"
-    """KooDrive may have carried it out: look before sending again."""
+    UNKNOWN = "unknown"
+    """KooDrive may have carried out the call: look it up before sending it again."""
 
 
-def judge(method: str, error: KooDriveError) -> Verdict:
+def classify(method: str, error: KooDriveError) -> Outcome:
     """
-    Tell what a failed attempt means.
+    Return the effect that a failed attempt had on KooDrive.
 
     :param method: HTTP method of the call
-    :param error: what happened
+    :param error: error that the attempt ended with
     """
-    # Whatever code a 5xx brings: something broke, and before or after what, nobody knows.
-    broke = (error.http_status or 0) >= 500
-    if isinstance(error, KooDriveThrottledError) and not broke:
-        return Verdict.REPEAT
+    # Whatever code a 5xx response has: the server may have failed before or after the change.
+    failed = (error.http_status or 0) >= 500
+    if isinstance(error, KooDriveThrottledError) and not failed:
+        return Outcome.NOT_APPLIED
     if isinstance(error, KooDriveConnectionError) and not error.sent:
-        return Verdict.REPEAT
+        return Outcome.NOT_APPLIED
     if method.upper() in SAFE_METHODS:
-        repeatable = broke or isinstance(error, KooDriveConnectionError | KooDriveServerError)
-        return Verdict.REPEAT if repeatable else Verdict.RAISE
-    unsettled = isinstance(error, KooDriveConnectionError | KooDriveServerError | KooDriveResponseError)
-    return Verdict.UNKNOWN if broke or unsettled else Verdict.RAISE
+        repeatable = failed or isinstance(error, KooDriveConnectionError | KooDriveServerError)
+        return Outcome.NOT_APPLIED if repeatable else Outcome.REJECTED
+    open_kinds = KooDriveConnectionError | KooDriveServerError | KooDriveResponseError
+    return Outcome.UNKNOWN if failed or isinstance(error, open_kinds) else Outcome.REJECTED
 
 
 def wait_seconds(
@@ -62,21 +62,22 @@ def wait_seconds(
     error: BaseException | None,
     *,
     backoff: float,
-    luck: float,
+    jitter: float,
     longest_retry_after: float = LONGEST_RETRY_AFTER_SECONDS,
 ) -> float:
     """
-    Return the wait after an attempt: ``Retry-After`` up to a cap, else exponential with full jitter.
+    Return the wait after a failed attempt, in seconds.
 
-    In seconds. A ``Retry-After`` of 0, or of a moment that has passed, is no advice.
+    That is the response's ``Retry-After`` up to a cap, else an exponential backoff with full jitter. A
+    ``Retry-After`` of 0, or of a moment in the past, does not count: all attempts would go out in a burst.
 
     :param attempt: number of the attempt that failed, from 1
-    :param error: what happened
+    :param error: error that the attempt ended with
     :param backoff: upper bound of the first wait, in seconds; doubles with each attempt
-    :param luck: the jitter, from 0 for no backoff at all to 1 for all of it
+    :param jitter: share of the backoff to wait, from 0 to 1
     :param longest_retry_after: the cap, in seconds
     """
-    asked = getattr(error, "retry_after", None)
-    if asked is not None and asked > 0:
-        return float(min(asked, longest_retry_after, LONGEST_WAIT_SECONDS))
-    return luck * min(LONGEST_BACKOFF_SECONDS, backoff * 2.0 ** min(attempt - 1, 16))
+    requested = getattr(error, "retry_after", None)
+    if requested is not None and requested > 0:
+        return float(min(requested, longest_retry_after, LONGEST_WAIT_SECONDS))
+    return jitter * min(LONGEST_BACKOFF_SECONDS, backoff * 2.0 ** min(attempt - 1, 16))

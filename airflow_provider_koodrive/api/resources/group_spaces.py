@@ -20,7 +20,7 @@ from airflow_provider_koodrive.api.endpoints import (
     LIST_OWN_SPACES,
 )
 from airflow_provider_koodrive.api.http.request import new_trace_id
-from airflow_provider_koodrive.api.http.retry import Verdict, judge
+from airflow_provider_koodrive.api.http.retry import Outcome, classify
 from airflow_provider_koodrive.api.resources.members import LEGACY_EDITION, members_to_be
 from airflow_provider_koodrive.api.resources.paging import at_most, walk
 from airflow_provider_koodrive.exceptions import (
@@ -295,7 +295,7 @@ class GroupSpaces:
         try:
             data = self.client.call(CHECK_SESSION, context=context)
         except KooDriveError as err:
-            if judge("GET", err) is Verdict.REPEAT:
+            if classify("GET", err) is Outcome.NOT_APPLIED:
                 raise
             log.warning("KooDrive does not tell who the calling user is, so owners are not compared: %s", err)
             return ()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_koodrive.api.endpoints import ADD_MEMBERS, LIST_MEMBERS
-from airflow_provider_koodrive.api.http.retry import Verdict, judge
+from airflow_provider_koodrive.api.http.retry import Outcome, classify
 from airflow_provider_koodrive.api.resources.paging import walk
 from airflow_provider_koodrive.exceptions import (
     KooDriveAuthenticationError,
@@ -140,7 +140,7 @@ def add_missing(
         return []
 
     def again(error: KooDriveError) -> bool:
-        return judge("POST", error) is not Verdict.RAISE
+        return classify("POST", error) is not Outcome.REJECTED
 
     repeat = client.repeating(f"adding members to {group_id}", again, context)
     return repeat(_add, client, group_id, wanted, api_edition, context)
@@ -186,7 +186,7 @@ def _add_batch(
     try:
         answer = client.send(ADD_MEMBERS, context, ids={"group_id": group_id}, json=body)
     except KooDriveError as err:
-        if judge("POST", err) is not Verdict.RAISE or isinstance(err, KooDriveAuthenticationError):
+        if classify("POST", err) is not Outcome.REJECTED or isinstance(err, KooDriveAuthenticationError):
             raise
         log.warning("KooDrive adds none of %s members: %s", len(missing), err)
         half = len(missing) // 2
