@@ -1,8 +1,10 @@
-"""KooDrive's records and their tolerant parsing: documents and examples differ in names and types."""
+"""Parse KooDrive's records tolerantly: documents and examples differ in names and types."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from functools import cache
+from types import NoneType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast
 
 from pydantic import (
     AfterValidator,
@@ -21,7 +23,7 @@ from typing_extensions import TypedDict
 from airflow_provider_koodrive.exceptions import KooDriveResponseError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 
 class _NoneOnError:
@@ -37,8 +39,12 @@ def _usable_or_none(identity: str | None) -> str | None:
     return identity if identity and identity.isprintable() else None
 
 
+def _is_usable(identity: str) -> bool:
+    return bool(identity) and identity.isprintable() and " " not in identity
+
+
 def _usable(identity: str) -> str:
-    if not identity.isprintable() or not identity or " " in identity:
+    if not _is_usable(identity):
         raise ValueError("an id must have characters that can be shown, and no blanks")
     return identity
 
@@ -73,12 +79,16 @@ class _Record(_Identified, total=False):
     userNum: LenientInt
 
 
+# The fields of _Record.
 _NUMBERS: tuple[Literal["status", "capacity", "spaceUsed", "userNum"], ...] = (
     "status",
     "capacity",
     "spaceUsed",
     "userNum",
 )
+_TEXTS = ("containerId", "name", "groupName", "ownerId", "creator")
+_TEXT_TYPES = frozenset({str, NoneType})
+_NUMBER_TYPES = frozenset({int, NoneType})
 
 
 @with_config(ConfigDict(extra="ignore"))
@@ -132,38 +142,57 @@ class BatchAnswer(TypedDict, total=False):
 
 T = TypeVar("T")
 
-_group_space_page = TypeAdapter(GroupSpacePage)
-_member_page = TypeAdapter(MemberPage)
-_create_answer = TypeAdapter(CreateAnswer)
-_batch_answer = TypeAdapter(BatchAnswer)
-
 
 def parse_group_space_page(envelope: Mapping[str, Any], *, key: str) -> GroupSpacePage:
     """
     Parse one page of a list of spaces; unknown fields of a space are kept.
 
-    :param key: where the spaces are: ``groups`` or ``teams``
+    :param envelope: KooDrive's envelope; its spaces are changed in place
+    :param key: field with the spaces: ``groups`` or ``teams``
     :raises KooDriveResponseError: the spaces are not a list of objects
     """
     data = envelope.get("data")
     if key not in envelope and data is not None:
         # Other lists of KooDrive's come in `data` (inferred).
         envelope = {**envelope, **data} if isinstance(data, dict) else {**envelope, key: data}
-    numbers = {name: envelope.get(name) for name in GroupSpacePage.__annotations__}
-    page = _parse(_group_space_page, {**numbers, "groups": envelope.get(key)}, key)
+    records = envelope.get(key)
+    # pydantic takes four times as long as a look at the types, so it parses only pages that need it.
+    typed = isinstance(records, list) and all(map(_is_typed, records))
+    fields = {name: envelope.get(name) for name in GroupSpacePage.__annotations__}
+    page = _parse(GroupSpacePage, {**fields, "groups": [] if typed else records}, key)
     if key not in envelope and page["total"] != 0:
         raise KooDriveResponseError(f"KooDrive's answer has no {key}")
-    for space, source in zip(page["groups"], envelope.get(key) or (), strict=True):
-        if len(space) > len(source):
-            # The schema's default for what does not parse also fills what is not there.
-            for number in _NUMBERS:
-                if number not in source:
-                    del space[number]
+    if typed:
+        page["groups"] = cast("list[_Record]", records)
+    else:
+        _delete_defaults(page["groups"], records or ())
+    for space in page["groups"]:
         # The tables of one generation say `name`, those of another and all examples `groupName`.
         other = space.pop("groupName", None)
         if not space.get("name"):
             space["name"] = other
     return page
+
+
+def _is_typed(record: object) -> bool:
+    """Return whether all fields of a record have their types already."""
+    if not isinstance(record, dict) or type(record.get("id")) is not str:
+        return False
+    for name in _TEXTS:
+        if type(record.get(name)) not in _TEXT_TYPES:
+            return False
+    for name in _NUMBERS:
+        if type(record.get(name)) not in _NUMBER_TYPES:  # not isinstance(), for which True is a number
+            return False
+    return _is_usable(record["id"])
+
+
+def _delete_defaults(spaces: Iterable[_Record], sources: Iterable[Mapping[str, Any]]) -> None:
+    """Delete the numbers that the schema's default for what does not parse has filled in."""
+    for space, source in zip(spaces, sources, strict=True):
+        for number in _NUMBERS:
+            if number not in source:
+                space.pop(number, None)
 
 
 def parse_member_page(envelope: Mapping[str, Any]) -> MemberPage:
@@ -177,7 +206,7 @@ def parse_member_page(envelope: Mapping[str, Any]) -> MemberPage:
     if members is None and isinstance(data, list):
         members = data
     fields = {"total": envelope.get("total"), "userGroupMemberInfos": members}
-    return _parse(_member_page, fields, "userGroupMemberInfos")
+    return _parse(MemberPage, fields, "userGroupMemberInfos")
 
 
 def parse_create_answer(envelope: Mapping[str, Any]) -> CreateAnswer:
@@ -187,7 +216,7 @@ def parse_create_answer(envelope: Mapping[str, Any]) -> CreateAnswer:
     :raises KooDriveResponseError: ``failedList`` is not a list of ids
     """
     fields = {"id": envelope.get("id"), "failedList": envelope.get("failedList")}
-    return _parse(_create_answer, fields, "failedList")
+    return _parse(CreateAnswer, fields, "failedList")
 
 
 def parse_batch_answer(envelope: Mapping[str, Any]) -> BatchAnswer:
@@ -197,12 +226,16 @@ def parse_batch_answer(envelope: Mapping[str, Any]) -> BatchAnswer:
     :raises KooDriveResponseError: ``failedList`` is not a list of ids
     """
     fields = {"status": envelope.get("status"), "failedList": envelope.get("failedList")}
-    return _parse(_batch_answer, fields, "failedList")
+    return _parse(BatchAnswer, fields, "failedList")
 
 
-def _parse(adapter: TypeAdapter[T], fields: Mapping[str, Any], key: str) -> T:
+# An adapter is made when it is first used: a task needs one or two.
+_adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
+
+
+def _parse(kind: type[T], fields: Mapping[str, Any], key: str) -> T:
     try:
-        return adapter.validate_python(fields)
+        return cast("T", _adapter(kind).validate_python(fields))
     except ValidationError as err:
         first = err.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
