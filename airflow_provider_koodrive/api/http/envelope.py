@@ -10,6 +10,7 @@ import json
 import math
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
 from airflow_provider_koodrive.api.http.redaction import harmless
@@ -37,8 +38,7 @@ TOO_MANY_REQUESTS = 429
 MOST_BRACKETS_AND_COMMAS = 2_000_000
 DEEPEST_LEVEL = 100
 
-_NO_MARKS = bytes(byte for byte in range(256) if byte not in b'{}[],"')
-_SHALLOW_LEVELS = 5
+_CONTAINERS = frozenset({dict, list})
 
 # Longer numbers are no codes.
 LARGEST_CODE = 10**18
@@ -174,8 +174,9 @@ def _http_date(value: str) -> datetime | None:
 
 
 def _json_object(body: bytes) -> dict[str, Any]:
-    marks = body.translate(None, delete=_NO_MARKS)
-    if sum(map(marks.count, (b"{", b"[", b","))) > MOST_BRACKETS_AND_COMMAS:
+    # A shorter body cannot hold so many.
+    is_long = len(body) > MOST_BRACKETS_AND_COMMAS
+    if is_long and sum(map(body.count, (b"{", b"[", b","))) > MOST_BRACKETS_AND_COMMAS:
         raise _NotAnEnvelopeError(f"it has more than {MOST_BRACKETS_AND_COMMAS} brackets and commas")
     too_deep = f"it is nested deeper than {DEEPEST_LEVEL} levels"
     try:
@@ -188,40 +189,20 @@ def _json_object(body: bytes) -> dict[str, Any]:
         raise _NotAnEnvelopeError("it is not JSON") from None
     if not isinstance(value, dict):
         raise _NotAnEnvelopeError("it is not a JSON object")
-    if _may_be_deep(body, marks) and _is_deeper(value, DEEPEST_LEVEL):
+    if _is_deeper(value, DEEPEST_LEVEL):
         raise _NotAnEnvelopeError(too_deep)
     return value
 
 
-def _may_be_deep(body: bytes, marks: bytes) -> bool:
-    """
-    Whether brackets and quotation marks alone leave it open; a look at each value takes longer.
-
-    :param marks: all that the body has of both, and its commas
-    """
-    brackets = marks.translate(None, delete=b",")
-    if brackets.count(b"{") + brackets.count(b"[") <= DEEPEST_LEVEL:
-        return False
-    # Texts without brackets go; those with some could close what they do not.
-    brackets = brackets.replace(b'""', b"")
-    if b'"' in brackets or b'\\"' in body:
-        return True
-    for _ in range(_SHALLOW_LEVELS):
-        brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
-    return brackets.count(b"{") + brackets.count(b"[") + 2 * _SHALLOW_LEVELS > DEEPEST_LEVEL
-
-
 def _is_deeper(value: object, levels: int) -> bool:
-    # Level by level, since Python's own depth is what is protected here.
-    level = [value]
+    # Not recursive, since it protects the recursion depth of those that store the result.
+    level: list[Any] = [value]
     for _ in range(levels):
-        level = [
-            inner
-            for outer in level
-            for inner in (outer.values() if isinstance(outer, dict) else outer)  # type: ignore[attr-defined]
-            if isinstance(inner, dict | list)
-        ]
-    return bool(level)
+        values = chain.from_iterable(outer.values() if type(outer) is dict else outer for outer in level)
+        level = [inner for inner in values if type(inner) in _CONTAINERS]
+        if not level:
+            return False
+    return True
 
 
 def _without_secrets(envelope: dict[str, Any], body: bytes, redact: Callable[[str], str]) -> dict[str, Any]:
