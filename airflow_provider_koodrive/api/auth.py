@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlsplit, urlunspli
 import pendulum
 from requests.auth import AuthBase
 
+from airflow_provider_koodrive.api.http.headers import header_value
 from airflow_provider_koodrive.exceptions import KooDriveConfigError
 from airflow_provider_koodrive.formatting import MASK, Secret
 
@@ -143,23 +144,6 @@ class TokenAuth(AuthBase):
 def has_scheme(token: str) -> bool:
     """Whether a token carries its own scheme: ``Bearer`` or ``AT`` before a blank or plus, or a signature."""
     return _SCHEME.match(token) is not None
-
-
-def header_value(name: str, value: str) -> str:
-    """
-    Return a value that can be sent in a header.
-
-    :raises KooDriveConfigError: it is empty, or holds control or non-ASCII characters; the value itself
-        is not shown, since it may be a secret
-    """
-    if not value or not value.strip():
-        raise KooDriveConfigError(f"{name} is empty")
-    if not value.isascii() or not value.isprintable():
-        raise KooDriveConfigError(
-            f"{name} holds a line break, a control or a non-ASCII character, which no header can carry; "
-            "enter it without"
-        )
-    return value
 
 
 def without(text: str, secret: str) -> str:

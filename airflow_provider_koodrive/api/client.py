@@ -13,7 +13,7 @@ import requests
 import tenacity
 import urllib3.exceptions
 
-from airflow_provider_koodrive.api.auth import AppAuth, header_value, sent_signature
+from airflow_provider_koodrive.api.auth import AppAuth, sent_signature
 from airflow_provider_koodrive.api.endpoints import Endpoint
 from airflow_provider_koodrive.api.http.adapter import (
     ACCEPT_ENCODING,
@@ -23,8 +23,9 @@ from airflow_provider_koodrive.api.http.adapter import (
     attempt,
     read_body,
 )
-from airflow_provider_koodrive.api.http.envelope import clock_skew_seconds, open_envelope, server_date
+from airflow_provider_koodrive.api.http.envelope import open_envelope
 from airflow_provider_koodrive.api.http.errors import connection_error
+from airflow_provider_koodrive.api.http.headers import clock_skew_seconds, header_value, server_date
 from airflow_provider_koodrive.api.http.proxies import check_proxy, without_passwords
 from airflow_provider_koodrive.api.http.redaction import harmless
 from airflow_provider_koodrive.api.http.request import (

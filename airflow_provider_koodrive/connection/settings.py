@@ -123,7 +123,7 @@ def _complete_proxies(
 
 def _check_headers(where: str, login: str | None, password: str, extras: Mapping[str, Any]) -> None:
     """Refuse what no header can carry, while it is known which field it comes from."""
-    from airflow_provider_koodrive.api.auth import header_value
+    from airflow_provider_koodrive.api.http.headers import header_value
 
     token = {"password": password, "extra token_prefix": extras["token_prefix"]}
     sent = {

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 import math
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
+from airflow_provider_koodrive.api.http.headers import clock_skew_seconds, retry_after_seconds
 from airflow_provider_koodrive.api.http.redaction import harmless
 from airflow_provider_koodrive.exceptions import (
     KooDriveAuthenticationError,
@@ -137,40 +136,6 @@ def open_envelope(
     if str(code).strip() == "0" and status < 300:
         return _without_secrets(envelope, body, redact)
     raise _refusal(answer, envelope)
-
-
-def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """Seconds that ``Retry-After`` asks for, as a number or as a date; None where it says nothing."""
-    value = headers.get("Retry-After", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value[:9])
-    moment = _http_date(value)
-    if moment is None:
-        return None
-    # Measured by the server's own clock where it tells it: ours may be off.
-    now = _http_date(headers.get("Date", "")) or datetime.now(timezone.utc)
-    return max(0.0, (moment - now).total_seconds())
-
-
-def server_date(headers: Mapping[str, str]) -> datetime | None:
-    """Return the time of the ``Date`` header, in whole seconds; None if it has none that can be read."""
-    return _http_date(headers.get("Date", ""))
-
-
-def clock_skew_seconds(headers: Mapping[str, str]) -> float | None:
-    """Seconds by which this machine's clock is ahead of the server's (negative: behind), None if unknown."""
-    server = server_date(headers)
-    return None if server is None else (datetime.now(timezone.utc) - server).total_seconds()
-
-
-def _http_date(value: str) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(value)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    # Dates near the ends of the calendar cannot be calculated with.
-    plausible = 1970 <= moment.year < 9000
-    return moment.replace(tzinfo=moment.tzinfo or timezone.utc) if plausible else None
 
 
 def _json_object(body: bytes) -> dict[str, Any]:
