@@ -116,12 +116,24 @@ class KooDriveAuthenticationError(KooDriveError):
     """
 
     meaning = "KooDrive does not accept the credentials"
-    advice = (
-        "check login (App ID), password (App secret) and extra user_id; an access token ends 20 minutes "
-        "after its last call"
+    advice_for_app = "check login (App ID), password (App secret) and extra user_id"
+    advice_for_session = (
+        "put a new access token into password, since one ends 20 minutes after its last call; schedules need "
+        "app authentication"
     )
+    advice = f"for app authentication, {advice_for_app}; for a token, {advice_for_session}"
     retryable = False
     retry_wait = "backoff"
+
+    @staticmethod
+    def advice_for_clock(ahead: float) -> str:
+        """
+        Return what to do if the clock explains the error, since a signature covers the time.
+
+        :param ahead: seconds by which this machine's clock is ahead of KooDrive's; negative if it is behind
+        """
+        side = "ahead of" if ahead > 0 else "behind"
+        return f"set this machine's clock right: it is {abs(ahead):.0f} seconds {side} KooDrive's"
 
 
 class KooDrivePermissionError(KooDriveError):
@@ -129,8 +141,8 @@ class KooDrivePermissionError(KooDriveError):
 
     meaning = "the calling user may not do this in KooDrive"
     advice = (
-        "let KooDrive's administrator give the user the right; listing the enterprise's spaces needs a "
-        "tenant administrator"
+        "let KooDrive's administrator check that the user is active and has the right; only a tenant "
+        "administrator may list the enterprise's spaces"
     )
     retryable = False
 
@@ -167,7 +179,7 @@ class KooDriveThrottledError(KooDriveError):
     """
 
     meaning = "KooDrive refuses the call because there are too many"
-    advice = "run fewer tasks at the same time"
+    advice = "wait a minute, and run fewer tasks at the same time"
     retry_wait = "backoff"
 
     def __init__(self, message: str, *, retry_after: float | None = None, **details: Any) -> None:
@@ -199,7 +211,8 @@ class KooDriveConnectionError(KooDriveError):
     """
 
     meaning = "no response came"
-    advice = "check the connection's host, port, verify and proxies"
+    advice = "check the connection's host, port and proxies"
+    advice_for_deadline = "check the connection's host, port, proxies and deadline"
     retry_wait = "backoff"
 
     def __init__(self, message: str, *, sent: bool = True, **details: Any) -> None:
@@ -218,7 +231,7 @@ class KooDriveResponseError(KooDriveError):
 class KooDriveGatewayError(KooDriveServerError, KooDriveResponseError):
     """A gateway or a proxy before KooDrive failed: HTTP 5xx, and the body is not KooDrive's."""
 
-    meaning = "a gateway before KooDrive failed"
+    meaning = "a proxy or gateway failed"
     advice = "try again in a minute; if it fails again, check the connection's host and proxies"
 
 

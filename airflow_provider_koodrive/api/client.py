@@ -289,7 +289,10 @@ class KooDriveClient:
     ) -> dict[str, Any]:
         left = deadline.left()
         if left <= 0:
-            raise KooDriveConnectionError("not sent, since the deadline has passed", sent=False)
+            advice = KooDriveConnectionError.advice_for_deadline
+            raise KooDriveConnectionError(
+                "not sent, since the deadline has passed", advice=advice, sent=False
+            )
         this = Attempt(deadline.left, self._read_timeout)
         token = attempt.set(this)
         redact: Callable[[str], str] = self._redact

@@ -1,8 +1,9 @@
-"""Whether a client can work with KooDrive, in words that say what works or what to change."""
+"""The test button of a connection: what works, or what to do."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_koodrive.api.auth import AppAuth
@@ -13,53 +14,127 @@ from airflow_provider_koodrive.api.endpoints import (
     QUERY_USER,
     Endpoint,
 )
-from airflow_provider_koodrive.api.http.timeouts import TooLateError, within
-from airflow_provider_koodrive.connection.troubleshooting import explain
-from airflow_provider_koodrive.exceptions import KooDriveError, KooDrivePermissionError, KooDriveResponseError
+from airflow_provider_koodrive.api.http.timeouts import Deadline, TooLateError, within
+from airflow_provider_koodrive.connection.troubleshooting import advise, explain
+from airflow_provider_koodrive.exceptions import (
+    KooDriveConnectionError,
+    KooDriveError,
+    KooDrivePermissionError,
+    KooDriveResponseError,
+)
 from airflow_provider_koodrive.formatting import one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from airflow_provider_koodrive.api.client import KooDriveClient
     from airflow_provider_koodrive.api.http.request import CallContext
+    from airflow_provider_koodrive.connection.settings import KooDriveSettings
 
 SECONDS = 9.0
 LONGEST_MESSAGE = 1900
 LONGEST_NAME = 100
 
+# The part of the time that reading the connection may use, so that some is left to try it.
+_READING = 0.8
+# The part of the time left that the calls may use: their own errors say more than the end of the test.
+_CALLING = 0.9
+
 _COUNTS = ("groupsTotal", "groupsMax")
 _SESSION_FIELDS = ("innerUserId", "userId", "userName", "role")
 
+_TAG = re.compile(r"\[(?=[a-z#/@])")
+_BLANKS = "remove the blank or line break at the start or end of the {}, unless it belongs to it"
 
-def diagnose(client: KooDriveClient, *, seconds: float = SECONDS, hint: str = "") -> tuple[bool, str]:
+
+def check_connection(
+    read: Callable[[], KooDriveSettings],
+    connect: Callable[[KooDriveSettings], KooDriveClient],
+    *,
+    conn_id: str,
+    read_in_thread: bool,
+) -> tuple[bool, str]:
     """
-    Try a client with two calls that change nothing.
+    Test a connection with two calls that change nothing, in ten seconds at most; never raises.
 
-    Sources in KooDrive's documents: "Querying the List of Group Spaces in an Enterprise", which only
-    tenant administrators may; "Querying a User"; "Querying the List of Team Spaces"; "Verifying a Session".
+    :param read: reads the connection
+    :param connect: makes a client
+    :param conn_id: id of the connection
+    :param read_in_thread: read in a thread that is left behind if it takes too long; else reading the
+        connection has no end of its own and adds to the time
+    :return: whether it works, and what works or what to do, without secrets
+    """
+    works, message = _check(read, connect, conn_id, read_in_thread)
+    # Airflow's command line prints it as rich's markup, which fails at some brackets and swallows others.
+    return works, _TAG.sub("[ ", message[:LONGEST_MESSAGE])
 
-    :param client: should make one attempt for a call and give up before ``seconds``, when the calls are
-        left to themselves
-    :param seconds: seconds after which there is an answer
-    :param hint: what else to look at where the credentials are not accepted
-    :return: whether it works, and what works or what to change, without secrets
+
+def _check(
+    read: Callable[[], KooDriveSettings],
+    connect: Callable[[KooDriveSettings], KooDriveClient],
+    conn_id: str,
+    read_in_thread: bool,
+) -> tuple[bool, str]:
+    # The button gives the connection an id of its own, which the user has never seen.
+    conn = f"connection {conn_id!r}: "
+    time = Deadline(SECONDS)
+    reading = _READING * SECONDS
+    try:
+        settings = within(reading, read) if read_in_thread else read()
+        if time.left() < SECONDS - reading:
+            raise TooLateError  # else the way to KooDrive would be blamed
+    except TooLateError:
+        advice = "check Airflow's secrets backends and its database"
+        return False, advise([advice], f"The connection could not be read in {reading:.0f} seconds")
+    except KooDriveError as err:
+        return False, str(err).removeprefix(conn)
+    except Exception as err:
+        # Whatever a secrets backend raises: its text may show the secrets of a malformed connection.
+        kind = type(err).__name__
+        return False, f"there is no connection {conn_id!r}, or it cannot be read ({kind})"
+    try:
+        deadline = min(settings.deadline, _CALLING * time.left())
+        client = connect(replace(settings, max_attempts=1, deadline=deadline))
+        return check_client(client, seconds=time.left(), hints=_hints(settings))
+    except KooDriveError as err:
+        return False, str(err).removeprefix(conn)
+    except Exception as err:
+        return False, f"the test itself failed ({type(err).__name__}); report this fault of the provider"
+
+
+def _hints(settings: KooDriveSettings) -> list[str]:
+    entered = {"login": settings.login or "", "password": settings.password}
+    return [_BLANKS.format(name) for name, value in entered.items() if value != value.strip()]
+
+
+def check_client(client: KooDriveClient, *, seconds: float, hints: Sequence[str] = ()) -> tuple[bool, str]:
+    """
+    Test a client with two calls that change nothing.
+
+    Sources in KooDrive's documents: "Listing Group Spaces in an Enterprise", which only tenant
+    administrators may; "Querying User Information"; "Querying Information About a Team Space"; "Checking
+    Whether a User Session Is Invalid Based on Token Information".
+
+    :param client: makes one attempt for a call, and gives up before ``seconds``
+    :param seconds: seconds after which the test ends
+    :param hints: what else to check if the credentials may be wrong
+    :return: whether it works, and what works or what to do, without secrets
     """
     try:
-        works, message = within(seconds, lambda: _examine(client, hint))
+        works, message = within(seconds, lambda: _examine(client, hints))
     except TooLateError:
-        works, message = (
-            False,
-            f"no answer within {seconds:.0f} seconds; check the connection's host and port",
-        )
-    return works, f"{one_line(client.endpoint)}: {message}"[:LONGEST_MESSAGE]
+        happened = f"{one_line(client.endpoint)}: no answer in {seconds:.0f} seconds"
+        works, message = False, advise([KooDriveConnectionError.advice], happened)
+    return works, message[:LONGEST_MESSAGE]
 
 
-def _examine(client: KooDriveClient, hint: str) -> tuple[bool, str]:
+def _examine(client: KooDriveClient, hints: Sequence[str]) -> tuple[bool, str]:
     context = client.new_context()
     try:
         administrator = _is_administrator(client, context)
         user = _user(client, context, administrator=administrator)
     except KooDriveError as err:
-        return False, explain(client, err, hint)
+        return False, explain(client, err, hints)
     kind = "app authentication" if isinstance(client.auth, AppAuth) else "an access token"
     rights = (
         "a tenant administrator: creating and listing group spaces works"
@@ -67,7 +142,7 @@ def _examine(client: KooDriveClient, hint: str) -> tuple[bool, str]:
         else "not a tenant administrator: creating group spaces works, GroupSpaceListOperator does not; "
         "to list, let an administrator make this user one, or connect as one"
     )
-    return True, f"connected with {kind} as {user}, {rights}"
+    return True, f"{one_line(client.endpoint)}: connected with {kind} as {user}, {rights}"
 
 
 def _is_administrator(client: KooDriveClient, context: CallContext) -> bool:
@@ -75,8 +150,8 @@ def _is_administrator(client: KooDriveClient, context: CallContext) -> bool:
         endpoint = _unparsed(LIST_GROUP_SPACES, "groups", *_COUNTS)
         answer = client.call(endpoint, params={"offset": 0, "limit": 1}, context=context)
     except KooDrivePermissionError as err:
-        # A refusal without a code is a page. Other codes may be anybody's, so the second call has to tell:
-        # the documents do not say which one KooDrive gives here.
+        # A refusal without a code does not come from KooDrive. Other codes may come from any service, so the
+        # second call decides: the documents do not say which code KooDrive gives here.
         if err.code is None:
             raise
         return False
@@ -88,9 +163,9 @@ def _is_administrator(client: KooDriveClient, context: CallContext) -> bool:
 
 def _user(client: KooDriveClient, context: CallContext, *, administrator: bool) -> str:
     """
-    Name the calling user as far as KooDrive tells.
+    Return the calling user's id and name, as far as KooDrive says them.
 
-    :param administrator: whether KooDrive has already answered this user; else it has to do so now
+    :param administrator: whether KooDrive has answered this user already; if not, it must do so now
     """
     user_id = client.auth.user_id if isinstance(client.auth, AppAuth) else None
     if user_id is None:
@@ -101,7 +176,7 @@ def _user(client: KooDriveClient, context: CallContext, *, administrator: bool) 
     elif administrator:
         data = _details(client, QUERY_USER, context, tolerant=True, user_id=user_id)
     else:
-        _look_at_own_spaces(client, context)
+        _list_own_spaces(client, context)
         data = {}
     name = client.auth.redact(str(data.get("name") or data.get("userName") or ""))
     user = one_line(client.auth.redact(f"user {user_id}")) if user_id else "its user"
@@ -123,18 +198,18 @@ def _details(
     try:
         return client.call(endpoint, ids=ids, context=context)
     except KooDriveError as err:
-        # A name is worth no failure, but who answers with a page is not KooDrive.
+        # A name is not worth a failure, but a response that is not KooDrive's is one.
         if not tolerant or type(err) is KooDriveResponseError:
             raise
         return {}
 
 
-def _look_at_own_spaces(client: KooDriveClient, context: CallContext) -> None:
+def _list_own_spaces(client: KooDriveClient, context: CallContext) -> None:
     """
-    Make the call that each user may and each create begins with.
+    Make the call that every user may make, and with which each create begins.
 
-    "Querying a User" would tell the name, but also a mobile number: nothing says that common users may
-    query users, whereas "Querying the List of Team Spaces" is about the caller's own.
+    "Querying User Information" would return the name, but also a mobile number: no document says that
+    common users may query users, whereas "Querying Information About a Team Space" is about the caller's own.
     """
     endpoint = _unparsed(LIST_OWN_SPACES, "teams")
     answer = client.call(endpoint, params={"offset": 0, "limit": 1, "teamType": 1}, context=context)
@@ -144,5 +219,5 @@ def _look_at_own_spaces(client: KooDriveClient, context: CallContext) -> None:
 
 def _not_koodrives(path: str, what: str) -> KooDriveResponseError:
     return KooDriveResponseError(
-        f"the answer is not KooDrive's: {what} has other fields", http_status=200, method="GET", path=path
+        f"{KooDriveResponseError.meaning}: {what} has other fields", http_status=200, method="GET", path=path
     )

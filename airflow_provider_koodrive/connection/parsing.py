@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from airflow_provider_koodrive.exceptions import KooDriveConfigError
-from airflow_provider_koodrive.formatting import shown
+from airflow_provider_koodrive.formatting import MASK, shown
 
 if TYPE_CHECKING:
     from airflow_provider_koodrive.connection.fields import Field
 
 log = logging.getLogger(__name__)
+
+TYPE_AGAIN = (
+    "The form of Airflow 2.11 and 3.0 does not send a saved secret: type it again, or use "
+    "`airflow connections test`"
+)
 
 # Browsers hold numbers as doubles, so Airflow's form would save a larger one rounded.
 _LARGEST_BROWSER_INTEGER = 2**53
@@ -54,9 +59,16 @@ def extra_value(where: str, entry: Field, given: object) -> Any:
 
 
 def refuse_mask(what: str, value: object) -> None:
-    """Airflow 3.0's form tests a saved connection with the mask in the place of each secret."""
-    if value == "***":
-        raise KooDriveConfigError(f"{what} is ***, as which Airflow shows a secret; type the secret itself")
+    """
+    Refuse Airflow's mask: the form of 3.0 tests a saved connection with it in the place of each secret.
+
+    :param what: names the connection and the field
+    :raises KooDriveConfigError: the value is the mask
+    """
+    if value == MASK:
+        raise KooDriveConfigError(
+            f"{what} is {MASK}, which Airflow shows in the place of a secret. {TYPE_AGAIN}"
+        )
 
 
 def _adapter(entry: Field) -> Any:

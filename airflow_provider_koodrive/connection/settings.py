@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_koodrive.connection.endpoint import endpoint_from
 from airflow_provider_koodrive.connection.fields import CONN_TYPE, EXTRA_FIELDS
-from airflow_provider_koodrive.connection.parsing import extra_value, refuse_mask
+from airflow_provider_koodrive.connection.parsing import TYPE_AGAIN, extra_value, refuse_mask
 from airflow_provider_koodrive.exceptions import KooDriveConfigError
 from airflow_provider_koodrive.formatting import Secret
 
@@ -84,7 +84,9 @@ def settings_from(connection: AirflowConnection) -> KooDriveSettings:
     extras = {entry.name: extra_value(where, entry, given.get(entry.name)) for entry in EXTRA_FIELDS}
     extras["proxies"] = _complete_proxies(where, extras["proxies"], extras.pop("proxy_password"))
     if not connection.password:
-        raise KooDriveConfigError(f"{where}: password is empty; set the AppSecret, or the access token")
+        raise KooDriveConfigError(
+            f"{where}: password is empty; set the AppSecret, or the access token. {TYPE_AGAIN}"
+        )
     refuse_mask(f"{where}: password", connection.password)
     login = connection.login if (connection.login or "").strip() else None
     if login and not extras["user_id"]:

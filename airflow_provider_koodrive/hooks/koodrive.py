@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
@@ -14,7 +12,7 @@ from airflow_provider_koodrive import __version__
 from airflow_provider_koodrive.connection.fields import CONN_TYPE, DEFAULT_CONN_ID
 from airflow_provider_koodrive.connection.form import form_widgets, ui_field_behaviour
 from airflow_provider_koodrive.connection.settings import KooDriveSettings, settings_from
-from airflow_provider_koodrive.exceptions import KooDriveConfigError, KooDriveError
+from airflow_provider_koodrive.exceptions import KooDriveConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,17 +20,6 @@ if TYPE_CHECKING:
     from airflow_provider_koodrive.api.client import KooDriveClient
     from airflow_provider_koodrive.api.create.journal import CreateJournal
     from airflow_provider_koodrive.api.resources.group_spaces import GroupSpaces
-
-
-# What part of the test's time reading the connection may take, so that there is some left to try it.
-_READING = 0.8
-
-_TAG = re.compile(r"\[(?=[a-z#/@])")
-_BLANKS = "The {} begins or ends with a blank or a line break: does it belong to it?"
-_NOT_SENT = (
-    ". The form of Airflow 2.11 and 3.0 does not send a saved secret: type it again, or use "
-    "`airflow connections test`"
-)
 
 
 class KooDriveHook(BaseHook):
@@ -103,48 +90,13 @@ class KooDriveHook(BaseHook):
         supervisor over a pipe, which a thread that is left behind would disturb.
 
         :return: whether it works, and a text without secrets: who is connected and what that user may do,
-            or what went wrong and what to change
+            or what to do and what went wrong
         """
-        works, message = self._test()
-        # The command line prints it as rich's markup, which fails at some brackets and swallows others.
-        return works, _TAG.sub("[ ", message)
+        from airflow_provider_koodrive.connection.check import check_connection
 
-    def _test(self) -> tuple[bool, str]:
-        from airflow_provider_koodrive.api.http.timeouts import Deadline, TooLateError, within
-        from airflow_provider_koodrive.connection.check import SECONDS, diagnose
-
-        time = Deadline(SECONDS)
-        patience = _READING * SECONDS
-        try:
-            settings = self.settings if _is_in_task() else within(patience, lambda: self.settings)
-            if time.left() < SECONDS - patience:
-                raise TooLateError  # else the way to KooDrive would be blamed
-        except TooLateError:
-            backends = "check Airflow's secrets backends and its database"
-            return False, f"the connection could not be read within {patience:.0f} seconds; {backends}"
-        except KooDriveError as err:
-            return False, self._of_the_form(err)
-        except Exception as err:
-            # Whatever a secrets backend raises: its text may show the secrets of a malformed connection.
-            kind = type(err).__name__
-            return False, f"there is no connection {self.koodrive_conn_id!r}, or it cannot be read ({kind})"
-        entered = {"login": settings.login or "", "password": settings.password}
-        hints = [_BLANKS.format(name) for name, value in entered.items() if value != value.strip()]
-        try:
-            # One attempt, and its own end comes first: it says more.
-            deadline = min(settings.deadline, 0.9 * time.left())
-            client = _client(replace(settings, max_attempts=1, deadline=deadline))
-            return diagnose(client, seconds=time.left(), hint=". ".join(hints))
-        except KooDriveError as err:
-            return False, self._of_the_form(err)
-        except Exception as err:
-            return False, f"the test itself failed ({type(err).__name__}), which is a fault of this provider"
-
-    def _of_the_form(self, err: KooDriveError) -> str:
-        """Say what is wrong with the connection as whoever presses the test button sees it."""
-        # The button gives the connection a name of its own, which tells the user nothing.
-        text = str(err).removeprefix(f"connection {self.koodrive_conn_id!r}: ")
-        return text + _NOT_SENT if "password is empty" in text or "is ***" in text else text
+        return check_connection(
+            lambda: self.settings, _client, conn_id=self.koodrive_conn_id, read_in_thread=not _is_in_task()
+        )
 
     def create_group_space(
         self,

@@ -116,7 +116,10 @@ class Attempt:
 
     def _late(self) -> KooDriveConnectionError:
         what = "the connection was not ready" if self._connecting else "the answer did not end"
-        return KooDriveConnectionError(f"{what} within the deadline", sent=not self._connecting)
+        advice = KooDriveConnectionError.advice_for_deadline
+        return KooDriveConnectionError(
+            f"{what} within the deadline", advice=advice, sent=not self._connecting
+        )
 
 
 attempt: ContextVar[Attempt] = ContextVar("attempt")

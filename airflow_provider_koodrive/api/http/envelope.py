@@ -63,18 +63,6 @@ _BY_STATUS: dict[int, type[KooDriveError]] = {
     CONFLICT: KooDriveConflictError,
     TOO_MANY_REQUESTS: KooDriveThrottledError,
 }
-_MEANING: dict[type[KooDriveError], str] = {
-    KooDriveAuthenticationError: "KooDrive does not accept the credentials",
-    KooDriveConflictError: "KooDrive says that this exists already",
-    KooDriveError: "KooDrive refuses the call",
-    KooDriveGatewayError: "KooDrive's gateway failed",
-    KooDrivePermissionError: "the calling user may not do this in KooDrive",
-    KooDriveQuotaError: "KooDrive has no room for this: ask its administrator for more",
-    KooDriveResponseError: "the answer is not KooDrive's: check the connection's host",
-    KooDriveServerError: "KooDrive failed at its side",
-    KooDriveThrottledError: "KooDrive refuses the call because there are too many",
-    KooDriveValidationError: "KooDrive does not accept the values",
-}
 
 
 class _Answer(NamedTuple):
@@ -193,9 +181,9 @@ def _not_an_envelope(answer: _Answer, why: str) -> KooDriveError:
     if kind in (KooDriveError, KooDriveConflictError):
         kind = KooDriveResponseError
     if 300 <= answer.status < 400:
-        message = "redirected, which is never followed: the connection's host is not KooDrive's endpoint"
+        message = "the HTTP response is a redirect, which is never followed"
     else:
-        message = _MEANING[kind]
+        message = kind.meaning
     return _build(answer, kind, f"{message}; {why}; its body begins {shown!r}")
 
 
@@ -210,7 +198,7 @@ def _refusal(answer: _Answer, envelope: Mapping[str, Any]) -> KooDriveError:
     kind = by_code or _kind_by_status(answer.status)
     if kind is KooDriveError and (code is None or key == "0"):
         kind = KooDriveResponseError
-    return _build(answer, kind, _MEANING[kind], code, _shown(envelope.get("msg"), answer.redact))
+    return _build(answer, kind, kind.meaning, code, _shown(envelope.get("msg"), answer.redact))
 
 
 def _kind_by_status(status: int) -> type[KooDriveError]:
@@ -235,12 +223,13 @@ def _build(
     code: int | str | None = None,
     msg: str | None = None,
 ) -> KooDriveError:
-    extra: dict[str, Any] = {}
+    extra: dict[str, Any] = {"advice": kind.advice}
+    if issubclass(kind, KooDriveAuthenticationError):
+        extra["advice"] = kind.advice_for_app if answer.signed else kind.advice_for_session
     if issubclass(kind, KooDriveThrottledError | KooDriveServerError):
         extra["retry_after"] = retry_after_seconds(answer.headers)
     if kind is KooDriveAuthenticationError and answer.signed:
         skew = clock_skew_seconds(answer.headers)
         if skew is not None and abs(skew) > NOTABLE_SKEW_SECONDS:
-            side = "ahead of" if skew > 0 else "behind"
-            message += f"; this machine's clock is {abs(skew):.0f} seconds {side} KooDrive's, set it right"
+            extra["advice"] = KooDriveAuthenticationError.advice_for_clock(skew)
     return kind(message, http_status=answer.status, code=code, msg=msg, **extra)

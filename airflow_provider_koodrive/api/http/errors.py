@@ -40,19 +40,21 @@ def connection_error(err: Exception, sent: bool | None, redact: Callable[[str], 
     chain = list(_chain(err))
     if sent is not True and any(isinstance(link, _UNREADABLE_ADDRESS) for link in chain):
         return KooDriveConfigError(
-            "the request cannot be built, since an address cannot be read: check the connection's host and "
-            "its extra proxies, or the proxy in the environment (HTTP_PROXY, HTTPS_PROXY)"
+            "the request cannot be built, since an address cannot be read",
+            advice="check the connection's host and its extra proxies, or the proxy in the environment "
+            "(HTTP_PROXY, HTTPS_PROXY)",
         )
     for meaning in _MEANINGS:
         if meaning.fits(chain, sent):
-            text = f"{meaning.message}: {_last_words(chain, redact)}; {meaning.advice}"
-            return KooDriveConnectionError(text, sent=meaning.sent if sent is None else sent)
+            text = f"{meaning.message}: {_last_words(chain, redact)}"
+            was_sent = meaning.sent if sent is None else sent
+            return KooDriveConnectionError(text, advice=meaning.advice, sent=was_sent)
     words = _last_words(chain, redact)
     if sent is None and (type(err) is OSError or isinstance(err, ValueError)):
         advice = next(advice for part, advice in _NOT_BUILT.items() if part in words)
-        return KooDriveConfigError(f"the request cannot be built: {words}; {advice}")
+        return KooDriveConfigError(f"the request cannot be built: {words}", advice=advice)
     return KooDriveConnectionError(
-        f"no answer came: {words}; check the connection's host, port and proxies", sent=sent is not False
+        f"no answer came: {words}", advice=KooDriveConnectionError.advice, sent=sent is not False
     )
 
 

@@ -225,7 +225,7 @@ class TestRedirects:
     def test_location_is_never_requested(self, server, status, method):
         location = [("Location", f"{server.url}/koodrive/")]
         with answering(reply(b"", status, location)) as redirecting:
-            with pytest.raises(KooDriveResponseError, match="redirected, which is never followed"):
+            with pytest.raises(KooDriveResponseError, match="a redirect, which is never followed"):
                 token_client(redirecting.url).request(method, PATH)
             assert len(redirecting.requests) == 1
         assert server.requests == []

@@ -376,7 +376,7 @@ class TestSecretsInDisguise:
         }[form]
         with RawServer(always(reply(body, 401))) as server:
             error = failing(KooDriveClient(server.url, AppAuth("app-id", secret, "1"), **IMPATIENT), "GET")
-        page = re.search(r"its body begins '(.*)' \(", str(error))
+        page = re.search(r"its body begins '(.*)'; ", str(error))
         shown = page[1] if page else error.msg if form == "msg" else error.code
         assert re.fullmatch(r"(<html>)?(you sent |\.+ )?\*\*\*(, no)?", shown)
 

@@ -17,7 +17,7 @@ from support.raw_server import Exchange, RawServer
 
 from airflow_provider_koodrive.api.create.journal import read_intent
 from airflow_provider_koodrive.api.resources.group_spaces import GroupSpaces
-from airflow_provider_koodrive.connection.check import diagnose
+from airflow_provider_koodrive.connection.check import check_client
 from airflow_provider_koodrive.exceptions import KooDriveError, KooDriveOutcomeUnknownError
 
 PATIENCE = {"connect_timeout": 1.0, "read_timeout": 0.05, "deadline": 0.3, "max_attempts": 2}
@@ -59,7 +59,7 @@ CALLS = {
     "dismiss": lambda spaces: spaces.dismiss("17"),
     "get": lambda spaces: spaces.client.request("GET", "/koodrive/ose/v1/service"),
     "post": lambda spaces: spaces.client.request("POST", "/koodrive/ose/v1/users", json={"a": 1}),
-    "diagnose": lambda spaces: diagnose(spaces.client)[1],
+    "check_client": lambda spaces: check_client(spaces.client, seconds=9)[1],
 }
 
 

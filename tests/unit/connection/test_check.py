@@ -17,8 +17,6 @@ from rich.markup import render
 from support.raw_server import JSON, RawServer, always, reply
 from support.tls import self_signed
 
-from airflow_provider_koodrive.api import client as client_module
-from airflow_provider_koodrive.api.http import timeouts
 from airflow_provider_koodrive.connection import check
 from airflow_provider_koodrive.hooks import koodrive
 from airflow_provider_koodrive.hooks.koodrive import KooDriveHook
@@ -177,23 +175,23 @@ class TestRefusedEverything:
     def test_by_something_before_koodrive(self, fails, connection, body):
         with RawServer(always(reply(body, 403, headers=[JSON]))) as server:
             message = fails({**connection, "host": server.url})
-        assert "This may come from something before KooDrive" in message
+        assert "Check the connection's host and proxies: a proxy or a gateway may have responded" in message
         assert "connected" not in message
 
     def test_by_koodrive(self, fails, connection):
         with RawServer(answering(listing=NOT_ADMINISTRATOR)) as server:
             message = fails({**connection, "host": server.url})
-        assert "let KooDrive's administrator check" in message
+        assert message.startswith("Let KooDrive's administrator check that the user is active")
 
     @pytest.mark.parametrize(
         ("second", "words"),
         [
             ((502, b"<html>"), "Try again in a minute"),
             ((500, {"code": 13000201}), "Try again in a minute"),
-            ((200, b"<html>"), "Check the connection's host, port and proxies"),
-            ((200, {"code": 0}), "the answer is not KooDrive's"),
-            ((200, {"code": 0, "data": []}), "the answer is not KooDrive's"),
-            ((200, {"code": 0, "data": {}}), "the answer is not KooDrive's"),
+            ((200, b"<html>"), "Check the connection's host and proxies"),
+            ((200, {"code": 0}), "the HTTP response is not KooDrive's"),
+            ((200, {"code": 0, "data": []}), "the HTTP response is not KooDrive's"),
+            ((200, {"code": 0, "data": {}}), "the HTTP response is not KooDrive's"),
             ((401, {"code": "APIGW.0301"}), "KooDrive does not accept the credentials"),
         ],
         ids=str,
@@ -205,12 +203,12 @@ class TestRefusedEverything:
     @pytest.mark.parametrize(
         ("status", "body", "words"),
         [
-            (404, {"code": 404}, "This may come from something before KooDrive"),
-            (400, {"code": -1}, "This may come from something before KooDrive"),
-            (200, {"code": 200, "data": []}, "This may come from something before KooDrive"),
-            (400, {"code": 13000102}, "KooDrive refuses this user"),
-            (400, {"code": 13000412}, "KooDrive refuses this user"),
-            (409, {"code": 13000405}, "KooDrive refuses this user"),
+            (404, {"code": 404}, "a proxy or a gateway may have responded"),
+            (400, {"code": -1}, "a proxy or a gateway may have responded"),
+            (200, {"code": 200, "data": []}, "a proxy or a gateway may have responded"),
+            (400, {"code": 13000102}, "Let KooDrive's administrator check that the user is active"),
+            (400, {"code": 13000412}, "Let KooDrive's administrator check that the user is active"),
+            (409, {"code": 13000405}, "Let KooDrive's administrator check that the user is active"),
         ],
     )
     def test_for_another_reason(self, fails, connection, status, body, words):
@@ -229,42 +227,21 @@ class TestCredentials:
 
     def test_unknown_user(self, fails, administrator):
         message = fails({**administrator, "extra": {"user_id": "1505084218764547999"}})
-        assert "KooDrive does not know user '1505084218764547999'. Set extra user_id" in message
-        assert "Check login (App ID)" in message
-
-    @pytest.mark.parametrize(
-        ("msg", "unknown"),
-        [
-            ("user does not exist", True),
-            ("The user 1505084218764547200 does not exist.", True),
-            ("X-User-Id is unknown", True),
-            ("No such user", True),
-            ("user is inactive", True),
-            ("user signature mismatch", False),
-            ("user authentication failed: unknown AppId", False),
-            ("Incorrect app authentication information: user signature invalid", False),
-        ],
-    )
-    def test_what_is_said_of_a_user(self, fails, administrator, msg, unknown):
-        body = {"code": "APIGW.0303", "msg": msg}
-        with RawServer(always(reply(body, 401, headers=[JSON]))) as server:
-            message = fails({**administrator, "host": server.url})
-        assert ("KooDrive does not know user" in message) is unknown
-        assert "Check login (App ID)" in message
+        assert "Check login (App ID), password (App secret) and extra user_id" in message
 
     @pytest.mark.parametrize(
         "password", [f" {SECRET}", f"{SECRET} ", f"{SECRET}\n"], ids=["start", "end", "line"]
     )
     def test_blanks_around_the_password(self, fails, administrator, password):
         message = fails({**administrator, "password": password})
-        assert "password begins or ends with a blank or a line break" in message
+        assert "Remove the blank or line break at the start or end of the password" in message
         assert SECRET not in message
 
     @pytest.mark.parametrize("login", [" {}", "{} "], ids=["start", "end"])
     def test_blanks_around_the_login(self, fails, administrator, login):
         message = fails({**administrator, "login": login.format(administrator["login"])})
-        assert "login begins or ends with a blank or a line break" in message
-        assert "password begins" not in message
+        assert "Remove the blank or line break at the start or end of the login" in message
+        assert "the password" not in message
 
     def test_no_blanks_around_the_password(self, fails, administrator):
         assert "blank" not in fails({**administrator, "password": SECRET})
@@ -273,43 +250,28 @@ class TestCredentials:
         body = {"code": "APIGW.0303", "msg": "refused"}
         with RawServer(always(reply(body, 401, headers=[JSON]))) as server:
             message = fails({**administrator, "host": server.url})
-        assert "check that this machine's clock is right" in message
-
-    def test_user_that_is_found_out_later(self, fails, administrator):
-        """A KooDrive that lets an unknown user sign, as one that may do nothing."""
-
-        def answer(exchange):
-            listing = exchange.request.path.endswith("groupList")
-            body = {"code": 13000410 if listing else 13000309, "msg": "no"}
-            exchange.send(reply(body, 400, headers=[JSON]))
-
-        with RawServer(answer) as server:
-            message = fails({**administrator, "host": server.url})
-        assert "KooDrive does not know user" in message
+        assert "extra user_id, and this machine's clock." in message
 
     def test_token_that_has_run_out(self, koodrive_sandbox, fails):
         token = koodrive_sandbox.issue_token(lifetime=-1)
         message = fails(koodrive_sandbox.connection_json(token=token))
-        assert "An access token ends 20 minutes after its last call" in message
-        assert "use app authentication (App ID, App secret, User ID), which schedules need" in message
+        assert message.startswith("Put a new access token into password, since one ends 20 minutes after")
+        assert "schedules need app authentication" in message
         assert token not in message
 
     @pytest.mark.parametrize(
         ("ahead", "off"),
         [
-            (3600, r"(60 minutes|1 hour) behind"),
-            (-3600, r"(60 minutes|1 hour) ahead of"),
+            (3600, r"3[56]\d\d seconds behind"),
+            (-3600, r"36\d\d seconds ahead of"),
             (-20, r"\d\d seconds ahead of"),
-            (-100, r"1?\d\d seconds ahead of"),
-            (-7200, "2 hours ahead of"),
-            (3 * 86400, "3 days behind"),
         ],
         ids=str,
     )
     def test_clock(self, koodrive_sandbox, fails, administrator, ahead, off):
         koodrive_sandbox.faults.add("*", "clock_skew", seconds=ahead)
         message = fails(administrator)
-        assert re.search(f"set this machine's clock right, which is {off} KooDrive's", message), message
+        assert re.match(f"Set this machine's clock right: it is {off} KooDrive's\\. ", message), message
         assert message.count("clock") == 1
 
     def test_a_clock_that_is_right_is_not_blamed(self, fails, administrator):
@@ -365,24 +327,23 @@ class TestRefusalsWithoutAKnownCode:
         return refuse
 
     @pytest.mark.parametrize(("status", "body"), MAY_BE_THE_CREDENTIALS, ids=str)
-    @pytest.mark.parametrize("hours", [0, -3])
-    def test_credentials(self, refuse, administrator, status, body, hours):
-        message = refuse({**administrator, "password": f"{SECRET} "}, status, body, hours=hours)
-        assert "check login (App ID), password (App secret)" in message.replace("Check", "check")
-        assert "password begins or ends with a blank" in message
+    def test_credentials(self, refuse, administrator, status, body):
+        message = refuse({**administrator, "password": f"{SECRET} "}, status, body)
+        assert "Check login (App ID), password (App secret)" in message
+        assert "at the start or end of the password" in message
+        assert "clock" not in message
 
     @pytest.mark.parametrize(("status", "body"), MAY_BE_THE_CREDENTIALS, ids=str)
-    @pytest.mark.parametrize("hours", [0, -3])
-    def test_token(self, refuse, status, body, hours):
-        message = refuse(at(""), status, body, hours=hours)
-        assert "token ends 20 minutes after its last call" in message
-        assert "use app authentication" in message
+    def test_token(self, refuse, status, body):
+        """A token does not depend on the clock."""
+        message = refuse(at(""), status, body, hours=-3)
+        assert "Put a new access token into password" in message
         assert "clock" not in message
 
     @pytest.mark.parametrize(("status", "body"), [*MAY_BE_THE_CREDENTIALS, (404, {"code": 404})], ids=str)
     def test_clock(self, refuse, administrator, status, body):
         message = refuse(administrator, status, body, hours=-3)
-        assert "set this machine's clock right, which is 3 hours ahead of KooDrive's" in message
+        assert re.match(r"Set this machine's clock right: it is 108\d\d seconds ahead of", message)
         assert message.count("clock") == 1
 
     @pytest.mark.parametrize(("status", "body"), MEANS_SOMETHING_ELSE, ids=str)
@@ -390,13 +351,15 @@ class TestRefusalsWithoutAKnownCode:
     def test_neither(self, refuse, administrator, kind, status, body):
         message = refuse(at("") if "token" in kind else administrator, status, body, hours=-3)
         assert "App secret" not in message
+        assert "access token" not in message
         assert "clock" not in message
 
     def test_a_long_answer_leaves_room_for_the_advice(self, refuse, administrator):
-        body = {"code": "\\" * 300, "msg": "\\user 1 does not exist" + "\\" * 300}
+        body = {"code": "\\" * 300, "msg": "\\" * 300}
         message = refuse({**administrator, "password": f"{SECRET} "}, 401, body, hours=-3)
         assert "clock" in message
-        assert "password begins or ends with a blank" in message
+        assert "at the start or end of the password" in message
+        assert re.search(r", trace id [0-9a-f]{58}\)$", message)
 
 
 def without_blanks(text):
@@ -463,7 +426,7 @@ class TestConnectionFields:
         [
             ({"extra": {}}, "extra user_id is missing"),
             ({"password": ""}, "password is empty"),
-            ({"password": "***"}, "password is ***, as which Airflow shows a secret; type the secret itself"),
+            ({"password": "***"}, "password is ***, which Airflow shows in the place of a secret"),
             ({"extra": {"user_id": "1", "token_prefix": "***"}}, "extra token_prefix is ***"),
             ({"host": "https://koodrive.example.com/path"}, "has a path"),
             ({"host": "http://koodrive.example.com"}, "without TLS"),
@@ -483,7 +446,8 @@ class TestConnectionFields:
         "change", [{"password": ""}, {"password": "***"}, {"extra": {"proxy_password": "***"}}]
     )
     def test_a_saved_secret_that_the_form_does_not_send(self, fails, administrator, change):
-        assert "type it again, or use `airflow connections test`" in fails({**administrator, **change})
+        message = fails({**administrator, **change})
+        assert "type it again, or use `airflow connections test`" in message
 
     def test_a_secret_in_the_host_is_not_shown(self, fails, administrator):
         assert SECRET not in fails({**administrator, "host": f"https://app:{SECRET}/x@drive.example.com"})
@@ -497,7 +461,7 @@ class TestConnectionFields:
     def test_file_of_authorities_that_is_not_there(self, fails):
         message = fails(at("https://127.0.0.1:1", verify="/no/such/authority.pem"))
         assert "/no/such/authority.pem" in message
-        assert "check extra verify" in message
+        assert message.startswith("Check extra verify")
 
     def test_a_fault_of_the_test_itself(self, fails, administrator, monkeypatch):
         monkeypatch.setattr(check, "_examine", lambda *_: {}["s3cr3t"])
@@ -524,14 +488,14 @@ class TestWay:
     def test_unknown_host(self, fails):
         message = fails(at("https://koodrive.invalid"))
         assert "the host's name is not known" in message
-        assert "check the connection's host" in message
+        assert message.startswith("Check the connection's host")
 
     def test_nothing_listens(self, fails):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             message = fails(at(f"http://127.0.0.1:{free.getsockname()[1]}"))
         assert "Connection refused" in message
-        assert "check the connection's host and port: nothing answers there" in message
+        assert message.startswith("Check the connection's host and port: nothing answers there")
 
     def test_tls_that_is_not_trusted(self, tmp_path, fails, press):
         context, trusted = self_signed(tmp_path)
@@ -544,12 +508,12 @@ class TestWay:
 
     def test_no_tls_at_the_other_end(self, koodrive_sandbox, fails):
         message = fails(at(koodrive_sandbox.url.replace("http", "https")))
-        assert "this port does not speak TLS: check the connection's host and port" in message
+        assert message.startswith("This port does not speak TLS: check the connection's host and port")
 
     def test_a_port_that_says_nothing_to_tls(self, fails, monkeypatch):
         monkeypatch.setattr(check, "SECONDS", 1.5)
         with RawServer(always(b""), greet=lambda new: new.hang()) as server:
-            assert "does this port speak TLS?" in fails(at(server.url.replace("http:", "https:")))
+            assert "Does this port speak TLS?" in fails(at(server.url.replace("http:", "https:")))
 
     def test_tls_at_the_other_end(self, tmp_path, fails):
         context, _ = self_signed(tmp_path)
@@ -569,7 +533,7 @@ class TestWay:
             message = fails(
                 at("http://koodrive.invalid", allow_http=True, proxies=proxies, proxy_password=SECRET)
             )
-        assert "The proxy refuses: check extra proxies and extra proxy_password" in message
+        assert message.startswith("Check extra proxies and extra proxy_password")
         assert SECRET not in message
 
     def test_proxy_that_does_not_answer(self, fails, monkeypatch):
@@ -582,12 +546,12 @@ class TestWay:
         if find_spec("socks"):
             pytest.skip("SOCKS works here")
         message = fails(at("https://koodrive.invalid", proxies={"https": "socks5h://127.0.0.1:1"}))
-        assert "for the proxy in extra proxies, pip install pysocks" in message
+        assert message.startswith("For the proxy in extra proxies, pip install pysocks")
 
     def test_short_deadline(self, fails):
         with RawServer(lambda exchange: exchange.hang()) as server:
             message = fails(at(server.url, deadline=0.2))
-        assert "check the connection's host, port and proxies, and its deadline" in message
+        assert message.startswith("Check the connection's host, port, proxies and deadline")
 
     def test_proxy_that_is_not_there(self, fails):
         with socket.socket() as free:
@@ -595,7 +559,7 @@ class TestWay:
             proxy = f"http://user:{SECRET}@127.0.0.1:{free.getsockname()[1]}"
             message = fails(at("https://koodrive.invalid", proxies={"https": proxy}))
         assert "the proxy refused" in message
-        assert "check the connection's extra proxies" in message
+        assert message.startswith("Check the connection's extra proxies")
         assert SECRET not in message
 
     def test_proxy_that_refuses(self, fails):
@@ -606,14 +570,14 @@ class TestWay:
             assert proxy.requests[0].method == "CONNECT"
             assert proxy.requests[0].has("Proxy-Authorization")
         assert "407" in message
-        assert "check the connection's extra proxies" in message
+        assert message.startswith("Check the connection's extra proxies")
         assert SECRET not in message
 
     def test_server_that_does_not_answer(self, fails, monkeypatch):
         monkeypatch.setattr(check, "SECONDS", 1.5)
         with RawServer(lambda exchange: exchange.hang()) as server:
             message = fails(at(server.url))
-        assert "If that stays, check the connection's host, port and proxies" in message
+        assert message.startswith("Check the connection's host, port, proxies and deadline")
 
     def test_look_up_that_does_not_end(self, fails, monkeypatch):
         """No time-out of ours reaches into the resolver."""
@@ -634,8 +598,8 @@ class TestWay:
         finally:
             end.set()
         assert not works
-        assert "could not be read within" in message
-        assert "secrets backend" in message
+        assert "could not be read in" in message
+        assert message.startswith("Check Airflow's secrets backends")
 
     @pytest.mark.parametrize("error", [TimeoutError, FutureTimeoutError, ValueError])
     def test_secrets_backend_that_fails(self, press, administrator, monkeypatch, error):
@@ -664,12 +628,12 @@ class TestWay:
     @pytest.mark.parametrize("reading", [7.5, 8.95, 12])
     def test_a_connection_that_was_read_slowly(self, fails, administrator, monkeypatch, reading, in_task):
         """Too little time is left to try it, which is no fault of the network."""
-        for module in (client_module, timeouts):
-            monkeypatch.setattr(module, "Deadline", after(reading))
+        monkeypatch.setattr(check, "Deadline", after(reading))
         monkeypatch.setattr(koodrive, "_is_in_task", lambda: in_task)
         message = fails(administrator)
-        assert "could not be read within 7 seconds; check Airflow's secrets backends" in message
-        assert "deadline" not in message
+        assert message == (
+            "Check Airflow's secrets backends and its database. The connection could not be read in 7 seconds"
+        )
 
     @pytest.mark.parametrize("reading", [0, 5, 7])
     @pytest.mark.parametrize("seconds", [0.5, 86400])
@@ -677,20 +641,18 @@ class TestWay:
         """What the client and the watch over it are told, when reading the connection took its time."""
         told = []
 
-        def diagnose(client, *, seconds, hint):
+        def check_client(client, *, seconds, hints):
             told.append((client, seconds))
             return True, "connected"
 
-        for module in (client_module, timeouts):
-            monkeypatch.setattr(module, "Deadline", after(reading))
-        monkeypatch.setattr(check, "diagnose", diagnose)
+        monkeypatch.setattr(check, "Deadline", after(reading))
+        monkeypatch.setattr(check, "check_client", check_client)
         times = dict.fromkeys(("connect_timeout", "read_timeout", "deadline"), seconds)
         extra = {**administrator["extra"], "max_attempts": 100, **times}
         assert press({**administrator, "extra": extra}) == (True, "connected")
         ((client, watched),) = told
         assert client.max_attempts == 1
-        deadline = client.new_context().deadline.seconds
-        assert 0 < deadline < watched or deadline == seconds
+        assert 0 < client.new_context().deadline.left() < watched
         assert reading + watched < 10
 
 
@@ -702,7 +664,7 @@ class TestOtherEnd:
     )
     def test_answer_that_is_not_koodrives(self, koodrive_sandbox, fails, administrator, fault):
         koodrive_sandbox.faults.add("*", **fault)
-        assert "Check the connection's host, port and proxies" in fails(administrator)
+        assert fails(administrator).startswith("Check the connection's host and proxies")
 
     @pytest.mark.parametrize(
         "body",
@@ -722,24 +684,30 @@ class TestOtherEnd:
 
     def test_another_service_without_a_code(self, fails):
         with RawServer(always(reply({"total": 3, "items": []}, headers=[JSON]))) as server:
-            assert "Check the connection's host, port and proxies" in fails(at(server.url))
+            assert fails(at(server.url)).startswith("Check the connection's host and proxies")
 
     def test_a_list_that_looks_right_and_a_page(self, fails, administrator):
         """Such as a mirror of a few paths only."""
         with RawServer(answering(listing=(200, {"code": 0, "groups": []}), other=(200, b"<html>"))) as server:
-            assert "the answer is not KooDrive's" in fails({**administrator, "host": server.url})
+            assert "the HTTP response is not KooDrive's" in fails({**administrator, "host": server.url})
 
     @pytest.mark.parametrize("status", [401, 403])
     def test_gateway_that_refuses(self, koodrive_sandbox, fails, administrator, status):
         koodrive_sandbox.faults.add("*", "gateway_html", status=status)
         message = fails(administrator)
-        assert "This may come from something before KooDrive" in message
+        assert "a proxy or a gateway may have responded" in message
         assert "tenant administrator" not in message
 
     @pytest.mark.parametrize(
-        "kind", ["error_500_before", "error_503_retry_after", "throttle_429", "gateway_html"]
+        ("kind", "words"),
+        [
+            ("error_500_before", "Try again in a minute"),
+            ("error_503_retry_after", "Try again in a minute"),
+            ("gateway_html", "Try again in a minute"),
+            ("throttle_429", "Wait a minute"),
+        ],
     )
-    def test_trouble_that_may_pass(self, koodrive_sandbox, fails, administrator, kind):
+    def test_errors_that_may_pass(self, koodrive_sandbox, fails, administrator, kind, words):
         koodrive_sandbox.faults.add("*", kind)
-        assert "Try again in a minute" in fails(administrator)
+        assert fails(administrator).startswith(words)
         assert len(koodrive_sandbox.calls) == 1

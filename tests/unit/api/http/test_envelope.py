@@ -299,7 +299,7 @@ class TestMessage:
         assert len(str(refused(400, {"code": 1, "msg": value}))) < 1000
 
     def test_redirect_says_so(self):
-        assert "redirected, which is never followed" in str(refused(302, b""))
+        assert "a redirect, which is never followed" in str(refused(302, b""))
 
     @pytest.mark.parametrize("status", [400, 404, 200])
     def test_not_koodrive_at_the_other_end(self, status):
