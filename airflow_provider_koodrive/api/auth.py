@@ -1,38 +1,39 @@
 """
 KooDrive's two kinds of authentication, as ``requests`` authentication classes.
 
-Sources in KooDrive's documents: "Authentication"; "Step 1: Construct a Standard Request" to
-"Step 4"; "Authentication-related Request Headers".
+Sources in KooDrive's documents: "Authentication", "Authentication-related Request Headers".
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
-import pendulum
 from requests.auth import AuthBase
 
 from airflow_provider_koodrive.api.http.headers import header_value
+from airflow_provider_koodrive.api.http.signing import (
+    ALGORITHM,
+    body_bytes,
+    canonical_path,
+    canonical_query,
+    canonical_request,
+    host_header,
+    signature,
+    x_date,
+)
 from airflow_provider_koodrive.exceptions import KooDriveConfigError
 from airflow_provider_koodrive.formatting import MASK, Secret
 
 if TYPE_CHECKING:
     from requests import PreparedRequest
 
-ALGORITHM = "HMAC-SHA256"
 DEFAULT_TOKEN_PREFIX = "Bearer+"  # noqa: S105 - a scheme, no secret
-
-# KooDrive refuses an X-Date later than its own clock, so a clock that runs ahead needs a margin (inferred).
-CLOCK_MARGIN_SECONDS = 5
 
 _SCHEME = re.compile(r"(Bearer|AT|HMAC-SHA256)[ +]", re.IGNORECASE)
 _SIGNATURE = re.compile(r"(Signature=)[0-9a-fA-F]+")
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class AppAuth(AuthBase):
@@ -92,13 +93,11 @@ class AppAuth(AuthBase):
         path, query = canonical_path(path), canonical_query(query)
         request.url = urlunsplit((scheme, netloc, path, query, ""))
         headers["X-User-Id"] = header_value("X-User-Id", user_id)
-        headers["X-Date"] = (
-            pendulum.now("UTC").subtract(seconds=CLOCK_MARGIN_SECONDS).strftime("%Y%m%dT%H%M%SZ")
-        )
-        headers["Host"] = headers.get("Host") or _host_header(scheme, netloc)
+        headers["X-Date"] = x_date()
+        headers["Host"] = headers.get("Host") or host_header(scheme, netloc)
         names = ["host", "x-date", "x-user-id"] if self.sign_host else ["x-date", "x-user-id"]
         signed = {name: str(headers[name]) for name in names}
-        body = _body_bytes(request.body)
+        body = body_bytes(request.body)
         canonical = canonical_request(str(request.method), path, query, signed, body or b"")
         request.body = body
         headers["Authorization"] = Secret(
@@ -167,71 +166,6 @@ def sent_signature(request: PreparedRequest) -> str:
     return Secret(digits) if signed and mark else Secret("")
 
 
-def signature(app_secret: str, canonical: str) -> str:
-    """Sign a canonical request ("Step 2: Create a To-Be-Signed String", "Step 3: Calculate …")."""
-    digest = hashlib.sha256(canonical.encode()).hexdigest()
-    return hmac.new(app_secret.encode(), f"{ALGORITHM}\n{digest}".encode(), hashlib.sha256).hexdigest()
-
-
-def canonical_request(method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> str:
-    """
-    Build the text whose digest is signed ("Step 1: Construct a Standard Request").
-
-    :param path: canonical path, see :func:`canonical_path`
-    :param query: canonical query, see :func:`canonical_query`
-    :param headers: the signed headers, lower-case, in their order
-    :param body: the exact bytes that are sent
-    """
-    lines = [
-        method.upper(),
-        path if path.endswith("/") else path + "/",
-        query,
-        *(f"{name}:{value.strip()}" for name, value in headers.items()),
-        "",
-        ";".join(headers),
-        hashlib.sha256(body).hexdigest(),
-    ]
-    return "\n".join(lines)
-
-
-def canonical_path(path: str) -> str:
-    """Normalise a path after RFC 3986: no dot segments, each segment percent-encoded once."""
-    kept: list[str] = []
-    # requests sends one slash where a path begins with several.
-    segments = [quote(unquote_to_bytes(segment), safe="~") for segment in path.lstrip("/").split("/")]
-    for segment in segments:
-        if segment == "..":
-            del kept[-1:]
-        elif segment != ".":
-            kept.append(segment)
-    if segments[-1] in (".", ".."):
-        kept.append("")
-    return "/" + "/".join(kept)
-
-
-def canonical_query(query: str) -> str:
-    """Encode each parameter, a blank as ``%20``, and sort by name, in ascending character code."""
-    pairs = parse_qsl(query, keep_blank_values=True, encoding="utf-8", errors="surrogateescape")
-    encode = {text: quote(text, safe="~", errors="surrogateescape") for pair in pairs for text in pair}
-    return "&".join(f"{encode[name]}={encode[value]}" for name, value in sorted(pairs))
-
-
 def bare(token: str) -> str:
     """Return a token without its scheme."""
     return _SCHEME.sub("", token, count=1)
-
-
-def _host_header(scheme: str, netloc: str) -> str:
-    host = netloc.rpartition("@")[2]
-    default_port = f":{_DEFAULT_PORTS.get(scheme)}"
-    return host.removesuffix(default_port)
-
-
-def _body_bytes(body: object) -> bytes | None:
-    if body is None or isinstance(body, bytes):
-        return body
-    if isinstance(body, str):
-        return body.encode()
-    raise KooDriveConfigError(
-        f"app authentication signs the body's bytes: pass bytes or text, not {type(body).__name__}"
-    )

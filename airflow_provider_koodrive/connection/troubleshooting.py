@@ -6,7 +6,8 @@ import re
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from airflow_provider_koodrive.api.auth import CLOCK_MARGIN_SECONDS, AppAuth
+from airflow_provider_koodrive.api.auth import AppAuth
+from airflow_provider_koodrive.api.http.signing import CLOCK_MARGIN_SECONDS
 from airflow_provider_koodrive.exceptions import (
     KooDriveAuthenticationError,
     KooDriveConfigError,
