@@ -17,10 +17,9 @@ from airflow_provider_koodrive.api.auth import AppAuth, sent_signature
 from airflow_provider_koodrive.api.endpoints import Endpoint
 from airflow_provider_koodrive.api.http.adapter import (
     ACCEPT_ENCODING,
-    LONGEST_TIMEOUT_SECONDS,
-    Attempt,
-    WatchedAdapter,
-    attempt,
+    DeadlineAdapter,
+    Transfer,
+    current_transfer,
     read_body,
 )
 from airflow_provider_koodrive.api.http.envelope import open_envelope
@@ -43,7 +42,7 @@ from airflow_provider_koodrive.api.http.retry import (
     wait_seconds,
 )
 from airflow_provider_koodrive.api.http.server_clock import ServerClock
-from airflow_provider_koodrive.api.http.timeouts import Deadline
+from airflow_provider_koodrive.api.http.timeouts import LONGEST_TIMEOUT_SECONDS, Deadline
 from airflow_provider_koodrive.exceptions import (
     KooDriveConnectionError,
     KooDriveError,
@@ -108,8 +107,8 @@ class KooDriveClient:
         self._verify = verify
         self._proxies = dict(proxies or {})
         self._session = _Session()
-        self._session.mount("https://", WatchedAdapter())
-        self._session.mount("http://", WatchedAdapter())
+        self._session.mount("https://", DeadlineAdapter())
+        self._session.mount("http://", DeadlineAdapter())
         self._session.headers["Accept"] = "application/json"
         self._session.headers["Accept-Encoding"] = ACCEPT_ENCODING
         self._session.headers["User-Agent"] = header_value("User-Agent", user_agent)
@@ -293,8 +292,8 @@ class KooDriveClient:
             raise KooDriveConnectionError(
                 "not sent, since the deadline has passed", advice=advice, sent=False
             )
-        this = Attempt(deadline.left, self._read_timeout)
-        token = attempt.set(this)
+        transfer = Transfer(deadline, self._read_timeout)
+        token = current_transfer.set(transfer)
         redact: Callable[[str], str] = self._redact
         try:
             request = requests.Request(method, url, data=body, headers=headers, auth=self.auth)
@@ -311,13 +310,13 @@ class KooDriveClient:
                 self.clock.last_date = server_date(response.headers)
                 answer = read_body(response, partial(harmless, redact=redact))
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as err:
-            raise connection_error(err, this.sent, partial(harmless, redact=redact)) from None
+            raise connection_error(err, transfer.sent, partial(harmless, redact=redact)) from None
         except BaseException as err:
             # A task's time-out, a signal: the frames below hold the proxy's password.
             err.__context__ = None
             raise err.with_traceback(None) from None
         finally:
-            attempt.reset(token)
+            current_transfer.reset(token)
         return open_envelope(
             response.status_code,
             response.headers,

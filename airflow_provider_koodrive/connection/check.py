@@ -14,7 +14,7 @@ from airflow_provider_koodrive.api.endpoints import (
     QUERY_USER,
     Endpoint,
 )
-from airflow_provider_koodrive.api.http.timeouts import Deadline, TooLateError, within
+from airflow_provider_koodrive.api.http.timeouts import Deadline, TimeoutExpiredError, run_with_timeout
 from airflow_provider_koodrive.connection.troubleshooting import advise, explain
 from airflow_provider_koodrive.exceptions import (
     KooDriveConnectionError,
@@ -80,10 +80,10 @@ def _check(
     time = Deadline(SECONDS)
     reading = _READING * SECONDS
     try:
-        settings = within(reading, read) if read_in_thread else read()
+        settings = run_with_timeout(reading, read) if read_in_thread else read()
         if time.left() < SECONDS - reading:
-            raise TooLateError  # else the way to KooDrive would be blamed
-    except TooLateError:
+            raise TimeoutExpiredError  # else the way to KooDrive would be blamed
+    except TimeoutExpiredError:
         advice = "check Airflow's secrets backends and its database"
         return False, advise([advice], f"The connection could not be read in {reading:.0f} seconds")
     except KooDriveError as err:
@@ -121,8 +121,8 @@ def check_client(client: KooDriveClient, *, seconds: float, hints: Sequence[str]
     :return: whether it works, and what works or what to do, without secrets
     """
     try:
-        works, message = within(seconds, lambda: _examine(client, hints))
-    except TooLateError:
+        works, message = run_with_timeout(seconds, lambda: _examine(client, hints))
+    except TimeoutExpiredError:
         happened = f"{one_line(client.endpoint)}: no answer in {seconds:.0f} seconds"
         works, message = False, advise([KooDriveConnectionError.advice], happened)
     return works, message[:LONGEST_MESSAGE]

@@ -1,4 +1,4 @@
-"""An end for what knows none by itself, such as looking up a host's name."""
+"""Deadlines, and a timeout for calls that have none, such as reading an Airflow connection."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-
-LONGEST_DEADLINE_SECONDS = 1e9  # what is longer cannot be calculated with
+LONGEST_TIMEOUT_SECONDS = 86400.0  # a socket accepts no centuries
+LONGEST_DEADLINE_SECONDS = 1e9  # a longer time overflows in calculations
 
 
 class Deadline:
     """
-    The moment after which a call with all its attempts is given up.
+    The moment at which a call, with all its attempts, is given up.
 
     :param seconds: seconds from now
     """
@@ -28,19 +28,25 @@ class Deadline:
         self._end = time.monotonic() + min(seconds, LONGEST_DEADLINE_SECONDS)
 
     def left(self) -> float:
-        """Return the seconds until then, never negative."""
+        """Return the seconds until the deadline, never negative."""
         return max(0.0, self._end - time.monotonic())
 
 
-class TooLateError(Exception):
-    """What was called has not ended in time."""
+class TimeoutExpiredError(Exception):
+    """A call did not end in time."""
 
 
-def within(seconds: float, call: Callable[[], T]) -> T:
+def run_with_timeout(seconds: float, call: Callable[[], T]) -> T:
     """
-    Call in a thread that can be left behind; without an end where no thread can be started.
+    Run a blocking call with a timeout, in a thread that is left behind if the call does not end.
 
-    :raises TooLateError: it has not ended after so many seconds
+    If no thread can be started, the call runs in this one, without a timeout.
+
+    :param seconds: seconds to wait for the call
+    :param call: runs in a copy of the caller's context
+    :return: the call's result
+    :raises TimeoutExpiredError: the call has not ended in time
+    :raises Exception: the call raised it
     """
     result: Future[T] = Future()
 
@@ -50,11 +56,11 @@ def within(seconds: float, call: Callable[[], T]) -> T:
         except BaseException as err:
             result.set_exception(err)
 
-    thread = threading.Thread(target=copy_context().run, args=(run,), name="koodrive-patience", daemon=True)
+    thread = threading.Thread(target=copy_context().run, args=(run,), name="koodrive-timeout", daemon=True)
     try:
         thread.start()
-    except RuntimeError:  # no thread can be started any more: better late than never
+    except RuntimeError:  # no thread can be started any more: a late result is better than none
         run()
     if not wait([result], seconds).done:
-        raise TooLateError
+        raise TimeoutExpiredError
     return result.result()

@@ -1,13 +1,17 @@
-"""What a server can do with an answer: too long, too slow, too deep, squeezed."""
+"""Responses that are too large, too slow, too deep or compressed."""
 
 from __future__ import annotations
 
 import gzip
+import http.client
+import io
 import itertools
 import json
 import zlib
+from types import SimpleNamespace
 
 import pytest
+from requests.adapters import HTTPAdapter
 from support.clients import token_client
 from support.raw_server import JSON, RawServer, always, reply
 from urllib3.connection import HTTPConnection
@@ -100,7 +104,7 @@ class TestTooLarge:
         """The real limit is tried below; these are about each way to go past it."""
         assert adapter.LARGEST_BODY_BYTES == 64 * MIB
         monkeypatch.setattr(adapter, "LARGEST_BODY_BYTES", MIB)
-        monkeypatch.setattr(adapter, "LARGEST_ANSWER_BYTES", 2 * MIB)
+        monkeypatch.setattr(adapter, "LARGEST_RESPONSE_BYTES", 2 * MIB)
 
     def test_just_allowed(self):
         body = b'{"code": 0}'.ljust(MIB)
@@ -271,13 +275,31 @@ def test_many_values_in_a_small_answer(value):
     assert "brackets and commas" in str(error)
 
 
-def test_a_connection_with_its_own_way_keeps_it():
-    """A SOCKS proxy resolves names itself, so its connections must not be made by address."""
+class TestUndocumentedNames:
+    """The names that the adapter's docstring lists: if one is gone, this says so before anything else."""
 
-    class Own(HTTPConnection):
-        def _new_conn(self):
-            raise NotImplementedError
+    def test_pools_and_connections(self):
+        manager = HTTPAdapter().poolmanager
+        assert set(manager.pool_classes_by_scheme) == {"http", "https"}
+        for scheme, pool in manager.pool_classes_by_scheme.items():
+            assert issubclass(pool.ConnectionCls, HTTPConnection)
+            ours = adapter.DeadlineAdapter().poolmanager.connection_from_url(f"{scheme}://koodrive.invalid")
+            connection = ours.ConnectionCls("koodrive.invalid")
+            assert isinstance(connection, pool.ConnectionCls)
+            assert connection.response_class.__name__ == "_DeadlineResponse"
 
-    pool = adapter._watched(type("Pool", (HTTPConnectionPool,), {"ConnectionCls": Own}))
-    assert pool.ConnectionCls._new_conn is Own._new_conn
-    assert issubclass(pool.ConnectionCls, adapter._Watched)
+    def test_a_pool_of_another_kind_keeps_its_connections(self):
+        """A SOCKS proxy has connections of its own, which connect in another way."""
+        own = type("Own", (HTTPConnection,), {})
+        pool = adapter._deadline_pool(type("Pool", (HTTPConnectionPool,), {"ConnectionCls": own}))
+        assert issubclass(pool.ConnectionCls, own)
+
+    def test_a_response_reads_from_its_makefile_and_begins(self):
+        assert http.client.HTTPConnection.response_class is http.client.HTTPResponse
+        file = io.BytesIO(b"HTTP/1.1 200 OK\r\nno header\r\n\r\n")
+        response = http.client.HTTPResponse(
+            SimpleNamespace(makefile=lambda mode: file if mode == "rb" else None)
+        )
+        response.begin()
+        assert response.status == 200
+        assert response.msg.defects
