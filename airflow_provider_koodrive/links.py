@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 class KooDriveSpaceLink(BaseOperatorLink):
-    """The link to the space that a create task made or took; the task pushes its address to XCom."""
+    """A link to the space that a create task created or reused; the task pushes its address to XCom."""
 
     name = "Open in KooDrive"
     xcom_key = "koodrive_space_url"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002
-        """Return the address, or nothing where the task has not pushed one."""
+        """Return the address, empty if the task has pushed none."""
         from airflow.providers.common.compat.sdk import XCom
 
         return XCom.get_value(key=self.xcom_key, ti_key=ti_key) or ""

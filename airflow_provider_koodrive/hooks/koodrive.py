@@ -1,9 +1,9 @@
-"""KooDriveHook: an Airflow connection becomes a client of KooDrive."""
+"""The hook: calls KooDrive with an Airflow connection."""
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import quote
 
 from airflow.providers.common.compat.sdk import BaseHook
@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from airflow_provider_koodrive.api.client import KooDriveClient
     from airflow_provider_koodrive.api.create.journal import CreateJournal
     from airflow_provider_koodrive.api.resources.group_spaces import GroupSpaces
+    from airflow_provider_koodrive.types import CreatedGroupSpace, GroupSpace, GroupSpaceListing
 
 
 class KooDriveHook(BaseHook):
     """
-    Talk to KooDrive with an Airflow connection.
+    Call KooDrive with an Airflow connection.
 
-    The connection is read and the client built when the first call needs them.
+    The first call reads the connection and makes the client.
 
     :param koodrive_conn_id: id of the connection, of type ``koodrive``
     """
@@ -42,12 +43,12 @@ class KooDriveHook(BaseHook):
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """Return the fields of the connection's form; Airflow 3.2 and later read the provider info."""
+        """Return the fields of the connection's form, for Airflow below 3.2."""
         return form_widgets()
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Return labels and hidden fields of the form; Airflow 3.2 and later read the provider info."""
+        """Return labels and hidden fields of the connection's form, for Airflow below 3.2."""
         return {key.replace("-", "_"): value for key, value in ui_field_behaviour().items()}
 
     @cached_property
@@ -60,7 +61,7 @@ class KooDriveHook(BaseHook):
         try:
             settings = settings_from(self.get_connection(self.koodrive_conn_id))
         except KooDriveConfigError as err:
-            # The frames below hold the connection, and a traceback with variables would show its password.
+            # The frames below hold the connection: a traceback with variables would show its password.
             err.__context__ = None
             raise err.with_traceback(None) from None
         for secret in settings.secrets():
@@ -86,8 +87,8 @@ class KooDriveHook(BaseHook):
         """
         Try the connection with two calls that change nothing, in ten seconds at most; never raises.
 
-        Within a task, reading the connection has no end of its own and adds to that: a task asks its
-        supervisor over a pipe, which a thread that is left behind would disturb.
+        In a task, reading the connection is not limited and adds to that: a task asks its supervisor over a
+        pipe, which a thread that is left behind would disturb.
 
         :return: whether it works, and a text without secrets: who is connected and what that user may do,
             or what to do and what went wrong
@@ -108,13 +109,15 @@ class KooDriveHook(BaseHook):
         icon_url: str | None = None,
         if_exists: Literal["fail", "reuse"] = "fail",
         journal: CreateJournal | None = None,
-    ) -> dict[str, Any]:
+    ) -> CreatedGroupSpace:
         """
-        Create a group space exactly once ("Creating a Group Space").
+        Create a group space exactly once.
 
-        The calling user's own spaces are looked at first. After a failure that leaves the outcome
-        unknown they are looked at again, and a space of that name that has appeared is ours, unless it has
-        another size than was asked for, or is older and has members who were not.
+        Source in KooDrive's documents: "Creating a Group Space".
+
+        The calling user's own spaces are listed first. After a failure that leaves the outcome unknown they
+        are listed again: a space of that name that has appeared is the one that was created, unless it has
+        another size than was asked for, or is older and has members who were not asked for.
 
         :param name: name of the space, at most 30 characters
         :param user_ids: KooDrive user ids of the members, at most 200; they get the connection's
@@ -123,18 +126,19 @@ class KooDriveHook(BaseHook):
             each; instead of ``user_ids``
         :param capacity: size in GB; None for KooDrive's default
         :param icon_url: picture of the space
-        :param if_exists: ``fail`` raises where the calling user already owns a space of that name,
-            ``reuse`` takes it and adds the members that it lacks
-        :param journal: remembers across processes what was sent, so that a later one knows its own
-        :return: ``id`` (the group id), ``containerId``, ``name``, ``capacity`` (GB), ``created`` (False
-            where an existing space was taken) and ``failedList`` (user ids that could not be added)
+        :param if_exists: if the calling user already owns a space of that name, ``fail`` raises an error,
+            ``reuse`` reuses it and adds the members that it lacks
+        :param journal: remembers across processes what was sent, so that a later one knows its own space
+        :return: ``id`` (the group id), ``containerId``, ``name``, ``capacity`` (GB), ``created`` (False if an
+            existing space was reused) and ``failedList`` (user ids that could not be added)
         :raises KooDriveConfigError: a field of the connection is wrong or missing
         :raises KooDriveValidationError: a value is not allowed; nothing was sent
         :raises KooDriveConflictError: the space exists and ``if_exists`` is ``fail``
-        :raises KooDriveOutcomeUnknownError: nothing tells whether the space was created
-        :raises KooDriveError: of the kind that fits
+        :raises KooDriveOutcomeUnknownError: it is not known whether the space was created
+        :raises KooDriveMembersError: the space exists, but some members are missing
+        :raises KooDriveError: any other error of the call
         """
-        return self._group_spaces.create(
+        created = self._group_spaces.create(
             name,
             user_ids=user_ids,
             members=members,
@@ -143,49 +147,49 @@ class KooDriveHook(BaseHook):
             if_exists=if_exists,
             journal=journal,
         )
+        return cast("CreatedGroupSpace", created)
 
     def list_group_spaces(
         self, *, keyword: str | None = None, page_size: int = 100, max_records: int | None = None
-    ) -> dict[str, Any]:
+    ) -> GroupSpaceListing:
         """
         Return the enterprise's group spaces, all pages joined.
 
-        Source: "Querying the List of Group Spaces in an Enterprise". The calling user
-        must be a tenant administrator.
+        Source in KooDrive's documents: "Listing Group Spaces in an Enterprise". The calling user must be a
+        tenant administrator.
 
         :param keyword: part of the name or of the owner's name
         :param page_size: spaces for one call, 1 to 100
-        :param max_records: return at most so many spaces; None for all
+        :param max_records: largest number of spaces to return; None for all
         :return: ``total``, ``groupsTotal``, ``groupsMax``, ``assignedCapacity`` (GB), ``maxCapacity`` (GB),
             each a number or None, and ``groups``, whose elements keep KooDrive's field names and always
             have ``name``; ``spaceUsed`` is in KB (inferred)
-        :raises KooDrivePermissionError: the calling user is no tenant administrator
-        :raises KooDriveError: of the kind that fits
+        :raises KooDrivePermissionError: the calling user is not a tenant administrator
+        :raises KooDriveError: any other error of the call
         """
-        return self._group_spaces.list_all(keyword=keyword, page_size=page_size, max_records=max_records)
+        listing = self._group_spaces.list_all(keyword=keyword, page_size=page_size, max_records=max_records)
+        return cast("GroupSpaceListing", listing)
 
-    def iter_group_spaces(
-        self, *, keyword: str | None = None, page_size: int = 100
-    ) -> Iterator[dict[str, Any]]:
+    def iter_group_spaces(self, *, keyword: str | None = None, page_size: int = 100) -> Iterator[GroupSpace]:
         """
-        Yield the enterprise's group spaces, one page in memory at a time.
+        Yield the enterprise's group spaces, with one page in memory at a time.
 
         :param keyword: part of the name or of the owner's name
         :param page_size: spaces for one call, 1 to 100
-        :raises KooDriveError: of the kind that fits, see :meth:`list_group_spaces`
+        :raises KooDriveError: see :meth:`list_group_spaces`
         """
-        return self._group_spaces.iterate(keyword=keyword, page_size=page_size)
+        return cast("Iterator[GroupSpace]", self._group_spaces.iterate(keyword=keyword, page_size=page_size))
 
-    def find_group_space(self, name: str) -> dict[str, Any] | None:
+    def find_group_space(self, name: str) -> GroupSpace | None:
         """
         Return the calling user's own space of exactly this name, or None.
 
-        Source: "Querying the List of Team Spaces".
+        Source in KooDrive's documents: "Querying Information About a Team Space".
 
         :param name: the whole name
-        :raises KooDriveError: of the kind that fits
+        :raises KooDriveError: the calling user's own spaces cannot be listed
         """
-        return self._group_spaces.find(name)
+        return cast("GroupSpace | None", self._group_spaces.find(name))
 
     def request(
         self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None
@@ -193,7 +197,7 @@ class KooDriveHook(BaseHook):
         """
         Call any path of KooDrive, with the same authentication, envelope check, retries and errors.
 
-        Reads are repeated; a write is repeated only where it certainly was not carried out.
+        Reads are repeated; a write is repeated only if it certainly was not carried out.
 
         :param method: HTTP method
         :param path: path below ``/koodrive/``, without a query
@@ -201,13 +205,13 @@ class KooDriveHook(BaseHook):
         :param json: body
         :return: KooDrive's envelope
         :raises KooDriveValidationError: the path is an address or leaves ``/koodrive/``; nothing was sent
-        :raises KooDriveError: of the kind that fits
+        :raises KooDriveError: any other error of the call
         """
         return self.client.request(method, path, params=params, json=json)
 
     def space_url(self, space: Mapping[str, Any]) -> str:
         """
-        Return the address of a space in KooDrive's web front end, else of its front page.
+        Return the address of a space in KooDrive's web front end, or of its front page.
 
         :param space: a space with ``id`` and ``containerId``, as the other methods return it
         """
@@ -232,13 +236,13 @@ def _is_in_task() -> bool:
 
     try:
         get_current_context()
-    except Exception:  # which one depends on Airflow's version
+    except Exception:  # its class depends on Airflow's version
         return False
     return True
 
 
 def _hide(secret: str) -> None:
-    """Have Airflow hide what it does not know by itself to be secret, such as a proxy's password."""
+    """Have Airflow mask a secret that it does not know by itself, such as a proxy's password."""
     try:
         from airflow.sdk.log import mask_secret
     except ImportError:  # Airflow 2.11

@@ -1,4 +1,4 @@
-"""What a create task notes in Airflow's task state store, so that its next try knows its own space."""
+"""A create task's notes in Airflow's task state store, so that its next try knows its own space."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class TaskStateJournal:
         return entry if isinstance(entry, dict) else None
 
     def note(self, intent: dict[str, Any]) -> None:
-        """Note what is about to be sent, or what came of it."""
+        """Note what is about to be sent, or its result."""
         self._store.set(KEY, intent)
 
     def forget(self) -> None:

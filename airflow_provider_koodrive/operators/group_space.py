@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, BaseOperator
+from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_provider_koodrive.exceptions import (
-    FINAL_ERRORS,
     KooDriveConflictError,
     KooDriveMembersError,
     KooDriveValidationError,
@@ -17,81 +15,57 @@ from airflow_provider_koodrive.formatting import shown
 from airflow_provider_koodrive.hooks.koodrive import KooDriveHook
 from airflow_provider_koodrive.links import KooDriveSpaceLink
 from airflow_provider_koodrive.operators._task_state import TaskStateJournal
+from airflow_provider_koodrive.operators.base import KooDriveBaseOperator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import TypeAlias
 
-    from airflow.providers.common.compat.sdk import Context, XComArg
-    from airflow.sdk.definitions.param import DagParam
+    from airflow.providers.common.compat.sdk import Context
 
-    # What stands for a value until the task runs: another task's result, or a param of the DAG.
-    Later: TypeAlias = XComArg | DagParam
+    from airflow_provider_koodrive.operators.base import Later
+    from airflow_provider_koodrive.types import CreatedGroupSpace, GroupSpaceListing
 
 
-class _KooDriveOperator(BaseOperator):
-    """What the operators share: the connection's id, the hook, and which errors end the task."""
-
-    ui_color = "#e8f1fb"
-
-    def __init__(
-        self, *, koodrive_conn_id: str | Later = KooDriveHook.default_conn_name, **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
-        # Any: when the task runs, Airflow has put the value itself there.
-        self.koodrive_conn_id: Any = koodrive_conn_id
-
-    @cached_property
-    def hook(self) -> KooDriveHook:
-        """The hook of the connection."""
-        return KooDriveHook(self.koodrive_conn_id)
-
-    def execute(self, context: Context) -> Any:
-        """
-        Run the task.
-
-        :raises AirflowFailException: the configuration, credentials, permissions or values are wrong, so
-            that another try cannot succeed
-        :raises KooDriveError: of the kind that fits; another try may succeed
-        """
-        try:
-            return self._run(context)
-        except FINAL_ERRORS as err:
-            raise AirflowFailException(f"{type(err).__name__}: {err}") from err
-
-    def _run(self, context: Context) -> Any:
-        raise NotImplementedError
-
-
-class CreateGroupSpaceOperator(_KooDriveOperator):
+class CreateGroupSpaceOperator(KooDriveBaseOperator):
     """
     Create a KooDrive group space, exactly one, with its members.
 
-    Sources in KooDrive's documents: "Creating a Group Space", "Adding Group Members in Batches".
+    Sources in KooDrive's documents: "Creating a Group Space", "Adding Members to a User Group".
 
-    The XCom ``return_value`` is ``{"id", "containerId", "name", "capacity", "created", "failedList"}``:
-    ``id`` is the group id, ``capacity`` is in GB, ``created`` is False where an existing space was
-    taken, ``failedList`` names the user ids that could not be added.
+    The XCom ``return_value`` is a :class:`~airflow_provider_koodrive.types.CreatedGroupSpace`, ``{"id",
+    "containerId", "name", "capacity", "created", "failedList"}``: ``id`` is the group id, ``capacity`` is in
+    GB, ``created`` is False if an existing space was reused, ``failedList`` has the user ids that could not
+    be added. The XCom ``koodrive_space_url`` is the address of the space.
 
-    **What a retry does.** A create has no idempotency key in KooDrive, so each try looks at the calling
-    user's own spaces before it sends anything, and again after a failure that leaves the outcome unknown.
+    **Retries.** A create has no idempotency key in KooDrive, so each try lists the calling user's own spaces
+    before it sends anything, and again after a failure that leaves the outcome unknown.
 
-    - ``if_exists="reuse"``: a retry takes the space of that name, whoever of the calling user's runs made
+    - ``if_exists="reuse"``: a retry reuses the space of that name, whichever run of the calling user created
       it, and adds the members that it lacks. Safe on every Airflow, also after a worker's death.
     - ``"fail"`` and ``"skip"`` on Airflow 3.3 and later: the task notes in its task state store what it is
-      about to send, and the id that comes back. A retry, also of a task that was cleared, takes a space that
-      its own earlier try created, known by its id or, where no answer told it, by its creation time: between
-      sending and the last look of that try or, where the worker died, ten seconds after sending. It must then
-      have the size that was asked for and no other members. Only the same that another run of the same user
-      creates within just those seconds cannot be told apart. A space that came so soon after them that a
-      create may have arrived late, that has another size or other members, or whose creation time makes no
-      sense, raises ``KooDriveOutcomeUnknownError``; a later one fails or skips the task. Airflow keeps the
-      note for 30 days unless told otherwise (``[state_store]``); with its ``clear_on_success`` a task that
-      succeeded and is cleared does not know its space any more.
-    - ``"fail"`` and ``"skip"`` below Airflow 3.3: a retry cannot know its own space. Where an earlier try
-      died after KooDrive created it, the retry fails or skips, and nothing is created twice.
+      about to send, and the id that comes back. A retry, also of a task that was cleared, takes back a space
+      that its own earlier try created, known by its id or, if no response named it, by its creation time:
+      between sending and the last listing of that try or, if the worker died, ten seconds after sending. It
+      must then have the size that was asked for and no other members. A space that another run of the same
+      user creates within just those seconds, with the same size and members, cannot be told apart. A space
+      that was created so soon after them that a create may have arrived late, that has another size or other
+      members, or whose creation time makes no sense, raises ``KooDriveOutcomeUnknownError``; a later one
+      fails or skips the task. Airflow keeps the note for 30 days by default (``[state_store]``); with its
+      ``clear_on_success`` a task that succeeded and is cleared does not know its space any more.
+    - ``"fail"`` and ``"skip"`` below Airflow 3.3: a retry cannot know its own space. If an earlier try died
+      after KooDrive created it, the retry fails or skips, and nothing is created twice.
 
-    Errors of configuration, authentication, permission and validation are not retried.
+    An error that is not retryable fails the task at once: of configuration, authentication, permission or
+    validation.
+
+    .. code-block:: python
+
+        CreateGroupSpaceOperator(
+            task_id="create_space",
+            name=group_space_name("Finance / Controlling"),
+            user_ids=["1505084218764547202"],
+            capacity=20,
+        )
 
     :param name: name of the space, at most 30 characters (templated); see
         :func:`airflow_provider_koodrive.naming.group_space_name` for a department's
@@ -101,10 +75,10 @@ class CreateGroupSpaceOperator(_KooDriveOperator):
         instead of ``user_ids`` (templated)
     :param capacity: size in GB; None for KooDrive's default (templated)
     :param icon_url: picture of the space (templated)
-    :param if_exists: where the calling user already owns a space of that name: ``reuse`` takes it, ``fail``
-        fails the task, ``skip`` skips it (templated)
-    :param fail_on_failed_members: whether the task fails where KooDrive creates the space but cannot add
-        some members; the space is kept and the XCom pushed either way
+    :param if_exists: if the calling user already owns a space of that name, ``reuse`` reuses it, ``fail``
+        fails the task, ``skip`` skips the task (templated)
+    :param fail_on_failed_members: whether the task fails if some members cannot be added; the space is kept
+        and the XCom pushed either way
     :param koodrive_conn_id: id of the connection (templated)
     """
 
@@ -143,10 +117,10 @@ class CreateGroupSpaceOperator(_KooDriveOperator):
         self.if_exists: Any = if_exists
         self.fail_on_failed_members = fail_on_failed_members
 
-    def _run(self, context: Context) -> dict[str, Any]:
+    def _run(self, context: Context) -> CreatedGroupSpace:
         if self.if_exists not in ("reuse", "fail", "skip"):
             raise KooDriveValidationError(
-                f"if_exists={shown(self.if_exists)} is none of 'reuse', 'fail', 'skip'"
+                f"if_exists={shown(self.if_exists)} is not allowed: give 'reuse', 'fail' or 'skip'"
             )
         try:
             space = self.hook.create_group_space(
@@ -159,35 +133,37 @@ class CreateGroupSpaceOperator(_KooDriveOperator):
                 journal=TaskStateJournal.of(context),
             )
         except KooDriveConflictError as err:
-            # KooDrive's own refusal, which has a code, came although the user's lists show no such space.
+            # A conflict with a code is KooDrive's refusal, although the user's lists show no such space.
             if self.if_exists != "skip" or err.code is not None:
                 raise
             raise AirflowSkipException(str(err)) from err
-        self.log.info("Group space %r %s", space["name"], "created" if space["created"] else "taken")
-        task_instance = context.get("ti")  # none where a script calls execute by itself
+        self.log.info("Group space %r %s", space["name"], "created" if space["created"] else "reused")
+        task_instance = context.get("ti")  # none if a script calls execute by itself
         if task_instance:
             task_instance.xcom_push(key=KooDriveSpaceLink.xcom_key, value=self.hook.space_url(space))
         failed = space["failedList"]
         if failed and self.fail_on_failed_members:
             if task_instance:
-                # The task is about to fail, but the space is there and later tasks may want it.
+                # The task is about to fail, but the space exists and later tasks may want it.
                 task_instance.xcom_push(key="return_value", value=space)
             raise KooDriveMembersError(
-                f"group space {space['name']!r} exists, but could not get these members: {', '.join(failed)}",
+                f"group space {space['name']!r} exists, but these members could not be added: "
+                f"{', '.join(failed)}",
+                advice=KooDriveMembersError.advice,
                 failed=failed,
             )
         return space
 
 
-class GroupSpaceListOperator(_KooDriveOperator):
+class GroupSpaceListOperator(KooDriveBaseOperator):
     """
     List the enterprise's group spaces; the calling user must be a tenant administrator.
 
-    Source in KooDrive's documents: "Querying the List of Group Spaces in an Enterprise".
+    Source in KooDrive's documents: "Listing Group Spaces in an Enterprise".
 
-    The XCom ``return_value`` is ``{"total", "groupsTotal", "groupsMax", "assignedCapacity", "maxCapacity",
-    "groups"}``, all pages joined, capacities in GB; each key is also an XCom of its own, such
-    as ``list_task.output["groups"]``.
+    The XCom ``return_value`` is a :class:`~airflow_provider_koodrive.types.GroupSpaceListing`, all pages
+    joined: ``{"total", "groupsTotal", "groupsMax", "assignedCapacity", "maxCapacity", "groups"}``, capacities
+    in GB. Each key is also an XCom of its own, such as ``list_task.output["groups"]``.
 
     :param keyword: part of the name or of the owner's name (templated)
     :param page_size: spaces for one call, 1 to 100
@@ -212,7 +188,7 @@ class GroupSpaceListOperator(_KooDriveOperator):
         self.page_size = page_size
         self.max_records = max_records
 
-    def _run(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
+    def _run(self, context: Context) -> GroupSpaceListing:  # noqa: ARG002
         listing = self.hook.list_group_spaces(
             keyword=self.keyword, page_size=self.page_size, max_records=self.max_records
         )

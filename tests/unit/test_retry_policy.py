@@ -49,8 +49,15 @@ BACKOFF = (10, 20, 40, LONGEST, LONGEST)
 LONG = (LONGEST,) * 5
 DEFAULT = ("default",) * 5
 
+
+def retryable(error: KooDriveError) -> KooDriveError:
+    error.retryable = True
+    return error
+
+
 DECISIONS: list[tuple[KooDriveError, tuple[Any, ...]]] = [
     (KooDriveAuthenticationError(""), FAIL),
+    (retryable(KooDriveAuthenticationError("the clock is wrong")), BACKOFF),
     (KooDriveConfigError(""), FAIL),
     (KooDrivePermissionError(""), FAIL),
     (KooDriveValidationError(""), FAIL),
@@ -81,7 +88,7 @@ def policy() -> Any:
 @pytest.mark.parametrize("argument", [{"delay": -1}, {"longest_delay": 1e9}, {"delay": "30"}], ids=str)
 def test_wrong_arguments(argument: dict[str, Any]) -> None:
     module = importlib.import_module(MODULE)
-    with pytest.raises(ValueError, match="is not within 0 to 86400 seconds"):
+    with pytest.raises(ValueError, match="give a number of seconds from 0 to 86400"):
         module.KooDriveRetryPolicy(**argument)
 
 

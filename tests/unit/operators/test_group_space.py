@@ -101,7 +101,9 @@ class TestCreate:
 
     def test_members_that_fail(self, koodrive_sandbox, koodrive_conn):
         ti = TaskInstance()
-        with pytest.raises(KooDriveMembersError, match="could not get these members: 998, 999") as caught:
+        with pytest.raises(
+            KooDriveMembersError, match="these members could not be added: 998, 999"
+        ) as caught:
             create({"ti": ti}, user_ids=["998", koodrive_sandbox.user_ids[1], "999"])
         assert caught.value.failed == ["998", "999"]
         (space,) = koodrive_sandbox.spaces()
