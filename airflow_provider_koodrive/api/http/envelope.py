@@ -1,5 +1,5 @@
 """
-What an answer means: KooDrive's envelope, or the error that it stands for.
+Map an HTTP response to KooDrive's envelope or to an error.
 
 Sources in KooDrive's documents: "Response", "Status Codes", "Error Codes".
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_koodrive.api.http.headers import clock_skew_seconds, retry_after_seconds
 from airflow_provider_koodrive.api.http.redaction import harmless
@@ -39,7 +40,7 @@ DEEPEST_LEVEL = 100
 
 _CONTAINERS = frozenset({dict, list})
 
-# Longer numbers are no codes.
+# A longer number is not a code.
 LARGEST_CODE = 10**18
 
 # A machine's clock that is off by less does not explain a refused signature.
@@ -64,19 +65,17 @@ _BY_STATUS: dict[int, type[KooDriveError]] = {
     TOO_MANY_REQUESTS: KooDriveThrottledError,
 }
 
-
-class _Answer(NamedTuple):
-    """What an error is made of; the fields are those of :func:`open_envelope`."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    redact: Callable[[str], str]
-    signed: bool
+# A JSON escape: of a surrogate pair, of NUL or half a pair, or any other.
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<unstorable>u0000|u[dD][89a-fA-F]..)|.)", re.DOTALL
+)
+# A surrogate in UTF-8, which UTF-8 does not allow.
+_RAW_SURROGATES = re.compile(rb"(?:\xed[\xa0-\xbf][\x80-\xbf])+")
+_REPLACEMENT = "\ufffd"
 
 
 class _NotAnEnvelopeError(ValueError):
-    """Why not; says nothing of the body's text."""
+    """The body is not an envelope; the message gives the reason and none of the body's text."""
 
 
 def _refuse_constant(_constant: str) -> NoReturn:
@@ -103,27 +102,56 @@ def open_envelope(
     signed: bool = True,
 ) -> dict[str, Any]:
     """
-    Return KooDrive's envelope, or raise the error that the answer stands for.
+    Return KooDrive's envelope, or raise the error that the response means.
+
+    The envelope is returned as it came, except for characters that Airflow cannot store, see
+    :func:`storable`.
 
     :param status: HTTP status
     :param headers: HTTP headers, looked up without regard to case
     :param body: the whole body
-    :param expects: fields of which one must be there for a success without ``code`` (inferred)
-    :param redact: takes secrets out of a text that came from the network
+    :param expects: a success without ``code`` must have one of these fields (inferred)
+    :param redact: removes secrets from a text of an error
     :param signed: whether the request was signed, which depends on the clock
     :raises KooDriveError: of the kind that fits, without the call's details
     """
-    answer = _Answer(status, headers, body, redact, signed)
+    error: KooDriveError
     try:
-        envelope = _json_object(body)
+        envelope = _json_object(storable(body))
     except _NotAnEnvelopeError as err:
-        raise _not_an_envelope(answer, str(err)) from None
-    code = envelope.get("code")
-    if code is None and status < 300 and any(field in envelope for field in expects):
-        return _without_secrets(envelope, body, redact)
-    if str(code).strip() == "0" and status < 300:
-        return _without_secrets(envelope, body, redact)
-    raise _refusal(answer, envelope)
+        error = _not_an_envelope(status, body, str(err), redact)
+    else:
+        code = envelope.get("code")
+        succeeded = any(field in envelope for field in expects) if code is None else str(code).strip() == "0"
+        if succeeded and status < 300:
+            return envelope
+        error = _refusal(status, envelope, redact)
+    if isinstance(error, KooDriveThrottledError | KooDriveServerError):
+        error.retry_after = retry_after_seconds(headers)
+    elif isinstance(error, KooDriveAuthenticationError):
+        error.advice = _authentication_advice(headers, signed)
+    raise error
+
+
+def storable(body: bytes) -> bytes:
+    """
+    Return a JSON body whose texts, keys included, Airflow can store.
+
+    A NUL and half of a surrogate pair become U+FFFD. PostgreSQL stores neither, so a single name of somebody
+    else's space would fail each task that lists spaces.
+    """
+    if b"\\u0000" in body or b"\\ud" in body or b"\\uD" in body:
+        body = _ESCAPE.sub(lambda escape: b"\\ufffd" if escape["unstorable"] else escape[0], body)
+    if b"\0" in body:
+        body = body.replace(b"\0", _REPLACEMENT.encode())
+    if b"\xed" in body:
+        body = _RAW_SURROGATES.sub(lambda surrogates: _joined(surrogates[0]), body)
+    return body
+
+
+def _joined(surrogates: bytes) -> bytes:
+    text = surrogates.decode("utf-8", "surrogatepass")
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 
 
 def _json_object(body: bytes) -> dict[str, Any]:
@@ -158,47 +186,32 @@ def _is_deeper(value: object, levels: int) -> bool:
     return True
 
 
-def _without_secrets(envelope: dict[str, Any], body: bytes, redact: Callable[[str], str]) -> dict[str, Any]:
-    """Take out what a server says back of our secrets, since answers go on into logs and XCom."""
-    # A look at the whole is cheap, and nearly always enough.
-    whole = body.decode("utf-8", "replace")
-    if "\\" in whole:
-        whole = json.dumps(envelope, ensure_ascii=False)
-    return envelope if redact(whole) == whole else cast("dict[str, Any]", _redacted(envelope, redact))
-
-
-def _redacted(value: object, redact: Callable[[str], str]) -> object:
-    if isinstance(value, dict):
-        return {redact(key): _redacted(inner, redact) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_redacted(inner, redact) for inner in value]
-    return redact(value) if isinstance(value, str) else value
-
-
-def _not_an_envelope(answer: _Answer, why: str) -> KooDriveError:
-    shown = harmless(answer.body.decode("utf-8", "replace"), answer.redact)[:SHOWN_CHARACTERS]
-    kind = KooDriveGatewayError if answer.status >= 500 else _kind_by_status(answer.status)
+def _not_an_envelope(status: int, body: bytes, reason: str, redact: Callable[[str], str]) -> KooDriveError:
+    shown = harmless(body.decode("utf-8", "replace"), redact)[:SHOWN_CHARACTERS]
+    kind = KooDriveGatewayError if status >= 500 else _kind_by_status(status)
     if kind in (KooDriveError, KooDriveConflictError):
         kind = KooDriveResponseError
-    if 300 <= answer.status < 400:
+    if 300 <= status < 400:
         message = "the HTTP response is a redirect, which is never followed"
     else:
         message = kind.meaning
-    return _build(answer, kind, f"{message}; {why}; its body begins {shown!r}")
+    message = f"{message}; {reason}; its body begins {shown!r}"
+    return kind(message, advice=kind.advice, http_status=status)
 
 
-def _refusal(answer: _Answer, envelope: Mapping[str, Any]) -> KooDriveError:
+def _refusal(status: int, envelope: Mapping[str, Any], redact: Callable[[str], str]) -> KooDriveError:
     raw = envelope.get("code")
-    code = raw if isinstance(raw, int) and abs(raw) < LARGEST_CODE else _shown(raw, answer.redact)
+    code = raw if isinstance(raw, int) and abs(raw) < LARGEST_CODE else _shown(raw, redact)
     key = str(code).strip()
-    # A gateway's refusal for load, whatever code it was given: nothing was carried out.
-    by_code = None if answer.status == TOO_MANY_REQUESTS else _BY_CODE.get(key)
-    if answer.status == CONFLICT and by_code is KooDriveValidationError:
-        by_code = None  # the status says which value is wrong
-    kind = by_code or _kind_by_status(answer.status)
+    # With HTTP status 429, nothing was carried out, whatever code a gateway gave it.
+    by_code = None if status == TOO_MANY_REQUESTS else _BY_CODE.get(key)
+    if status == CONFLICT and by_code is KooDriveValidationError:
+        by_code = None  # the status names the wrong value
+    kind = by_code or _kind_by_status(status)
     if kind is KooDriveError and (code is None or key == "0"):
         kind = KooDriveResponseError
-    return _build(answer, kind, kind.meaning, code, _shown(envelope.get("msg"), answer.redact))
+    msg = _shown(envelope.get("msg"), redact)
+    return kind(kind.meaning, advice=kind.advice, http_status=status, code=code, msg=msg)
 
 
 def _kind_by_status(status: int) -> type[KooDriveError]:
@@ -210,26 +223,13 @@ def _kind_by_status(status: int) -> type[KooDriveError]:
 
 
 def _shown(value: object, redact: Callable[[str], str]) -> str | None:
-    """Text from the network that may stand in a log: without secrets."""
-    if not isinstance(value, str | int | float):
-        return None
-    return one_line(harmless(str(value), redact))
+    return one_line(harmless(str(value), redact)) if isinstance(value, str | int | float) else None
 
 
-def _build(
-    answer: _Answer,
-    kind: type[KooDriveError],
-    message: str,
-    code: int | str | None = None,
-    msg: str | None = None,
-) -> KooDriveError:
-    extra: dict[str, Any] = {"advice": kind.advice}
-    if issubclass(kind, KooDriveAuthenticationError):
-        extra["advice"] = kind.advice_for_app if answer.signed else kind.advice_for_session
-    if issubclass(kind, KooDriveThrottledError | KooDriveServerError):
-        extra["retry_after"] = retry_after_seconds(answer.headers)
-    if kind is KooDriveAuthenticationError and answer.signed:
-        skew = clock_skew_seconds(answer.headers)
-        if skew is not None and abs(skew) > NOTABLE_SKEW_SECONDS:
-            extra["advice"] = KooDriveAuthenticationError.advice_for_clock(skew)
-    return kind(message, http_status=answer.status, code=code, msg=msg, **extra)
+def _authentication_advice(headers: Mapping[str, str], signed: bool) -> str:
+    if not signed:
+        return KooDriveAuthenticationError.advice_for_session
+    skew = clock_skew_seconds(headers)
+    if skew is not None and abs(skew) > NOTABLE_SKEW_SECONDS:
+        return KooDriveAuthenticationError.advice_for_clock(skew)
+    return KooDriveAuthenticationError.advice_for_app

@@ -255,23 +255,6 @@ class TestNothingLeaks:
             assert secret[:16] not in text
             assert not any(signature in text for signature in signatures)
 
-    @pytest.mark.parametrize("escape", [False, True])
-    @pytest.mark.parametrize("make", [token_client, app_client])
-    def test_secrets_that_come_back_with_success(self, make, escape, caplog):
-        """What is answered goes on into XCom."""
-
-        def answer(exchange):
-            said = exchange.request.header("Authorization")
-            body = {"code": 0, said: 1, "groups": [{"id": 7, "name": said, "more": [{"deep": f"é {said}"}]}]}
-            exchange.send(reply(json.dumps(body, ensure_ascii=escape).encode(), headers=[JSON]))
-
-        with RawServer(answer) as server:
-            told = json.dumps(make(server.url).request("GET", PATH), ensure_ascii=False)
-        assert told.count("***") == 3
-        assert '"deep": "é ' in told
-        assert TOKEN not in told
-        assert server.requests[0].header("Authorization")[-64:] not in told
-
     @pytest.mark.parametrize("status", [200, 401])
     @pytest.mark.parametrize(
         "media_type", ["application/json", "multipart/mixed", "multipart/mixed; boundary=a"]
@@ -430,17 +413,14 @@ class TestSecretsInDisguise:
             "expected {0}, got {0}",
         ],
     )
-    @pytest.mark.parametrize("form", ["page", "msg", "success"])
+    @pytest.mark.parametrize("form", ["page", "msg"])
     def test_a_signature(self, form, words):
         def handle(exchange: Exchange) -> None:
             said = words.format(exchange.request.header("Authorization")[-64:])
-            name = {"code": 0, "groups": [{"name": said}]}
-            body = {"page": said.encode(), "msg": {"code": 7, "msg": said}, "success": name}[form]
-            exchange.send(reply(body, 200 if form == "success" else 401))
+            exchange.send(reply({"page": said.encode(), "msg": {"code": 7, "msg": said}}[form], 401))
 
         with RawServer(handle) as server:
-            client = app_client(server.url)
-            told = str(client.request("GET", PATH)) if form == "success" else str(failing(client, "GET"))
+            told = str(failing(app_client(server.url), "GET"))
         (request,) = server.requests
         assert "***" in told
         assert request.header("Authorization")[-64:] not in told

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -23,6 +24,9 @@ from airflow_provider_koodrive.exceptions import (
     KooDriveValidationError,
 )
 from airflow_provider_koodrive.formatting import one_line, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NOT_JSON = b"<html><body>Bad Gateway</body></html>"
 
@@ -334,11 +338,66 @@ class TestRetryAfter:
         assert refused(429, {"code": 1}).retry_after is None
 
 
-JSON_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=5,
-)
+def json_values(text: st.SearchStrategy[str]) -> st.SearchStrategy[object]:
+    return st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | text,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
+        max_leaves=5,
+    )
+
+
+JSON_VALUES = json_values(st.text(st.characters(codec="utf-8", exclude_characters="\0")))
+
+
+def every_text(value: object, change: Callable[[str], str]) -> object:
+    """Change each text of a JSON value, keys included."""
+    if isinstance(value, dict):
+        return {change(key): every_text(inner, change) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [every_text(inner, change) for inner in value]
+    return change(value) if isinstance(value, str) else value
+
+
+def without_unstorable(text: str) -> str:
+    joined = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return joined.replace("\0", "\ufffd")
+
+
+class TestStorable:
+    @given(
+        json_values(st.text(st.characters() | st.sampled_from('\0\ud83d\ude00\udfff\\"uUdD'), max_size=8)),
+        st.booleans(),
+    )
+    def test_any_value(self, value, escaped):
+        """In any field, nested or not, in keys, as an escape or as it is."""
+        body = json.dumps({"a": value, "code": 0}, ensure_ascii=escaped).encode("utf-8", "surrogatepass")
+        assert opened(body=body)["a"] == every_text(value, without_unstorable)
+
+    @pytest.mark.parametrize(
+        ("text", "stored"),
+        [
+            (b"a\\u0000b", "a\ufffdb"),
+            (b"a\0b", "a\ufffdb"),
+            (b"a\\\\u0000b", "a\\u0000b"),
+            (b"a\\\\\\u0000b", "a\\\ufffdb"),
+            (b"\\ud83d", "\ufffd"),
+            (b"\\uDE00\\uD83D", "\ufffd\ufffd"),
+            (b"\\uD83d\\ude00", "\U0001f600"),
+            (b"\\\\ud83d", "\\ud83d"),
+            (b"\xed\xa0\xbd", "\ufffd"),
+            (b"\xed\xa0\xbd\xed\xb8\x80", "\U0001f600"),
+            ("\ud55c\uad6d \u65e5\u672c".encode(), "\ud55c\uad6d \u65e5\u672c"),
+        ],
+    )
+    @pytest.mark.parametrize(
+        "form", [b'{"code":0,"a":"%s"}', b'{"code":0,"a":[{"b":["%s"]}]}', b'{"code":0,"%s":1}']
+    )
+    def test_spellings(self, text, stored, form):
+        assert f"'{stored}'" in str(opened(body=form % text)).replace("\\\\", "\\")
+
+    def test_other_invalid_bytes_are_an_error(self):
+        """A name that cannot be read must not look like another's."""
+        assert "not JSON" in str(refused(body=b'{"code":0,"a":"\xff"}'))
 
 
 class TestAnyAnswer:
