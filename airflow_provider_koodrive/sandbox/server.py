@@ -232,6 +232,19 @@ class Sandbox:
             for row in store.spaces()[1]
         ]
 
+    def show_everything(self) -> None:
+        """Let all lists show every space from now on, also those that ``stale_list`` still hides."""
+        self._require_store().show_everything()
+
+    def age(self, seconds: float, *, name: str | None = None) -> None:
+        """
+        Make spaces older: move the time of their creation back.
+
+        :param seconds: by how many seconds; a negative number makes them younger
+        :param name: only spaces of this name, whoever owns them; None for all
+        """
+        self._require_store().age(seconds, name=name)
+
     def connection_json(self, *, user_id: str | None = None, token: str | None = None) -> str:
         """
         Write the Airflow connection to this sandbox as JSON, for ``AIRFLOW_CONN_KOODRIVE_DEFAULT``.

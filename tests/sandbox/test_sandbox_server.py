@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+from datetime import datetime
 from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Any
 
@@ -252,7 +253,7 @@ class TestCommandLine:
         assert signed["host"].endswith(f":{process.port_file.read_text().strip()}")
         assert set(signed) == {"conn_type", "host", "login", "password", "extra"}
         assert set(token) == {"conn_type", "host", "password"}
-        listing = process.request("GET", "/space/groupList?offset=0&limit=1").json()
+        listing = process.call("GET", "/space/groupList?offset=0&limit=1").json()
         assert (listing["code"], listing["groupsMax"]) == ("0", 7)
 
     def test_only_this_machine_reaches_it(self, launch: Any) -> None:
@@ -291,11 +292,11 @@ class TestCommandLine:
         database = str(tmp_path / "koodrive.db")
         process = launch("--database", database)
         body = {"name": "Finance", "addGroupUsers": []}
-        assert process.request("POST", "/space/group", json=body).status_code == 200
+        assert process.call("POST", "/space/group", json=body).status_code == 200
         process.end(signal.SIGKILL)
         again = launch("--database", database)
         assert again.connections[0]["password"] == process.connections[0]["password"]
-        assert again.request("GET", "/space/groupList?offset=0&limit=1").json()["total"] == 1
+        assert again.call("GET", "/space/groupList?offset=0&limit=1").json()["total"] == 1
 
     def test_takes_faults_and_credentials(self, launch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("KOODRIVE_SANDBOX_APP_ID", "mine")
@@ -304,8 +305,8 @@ class TestCommandLine:
             "--fault", "create:gateway_html:status=504", "--fault", "list:throttle_429", "--seed", "1"
         )
         assert process.connections[0]["login"] == "mine"
-        assert process.request("POST", "/space/group", json={}).status_code == 504
-        assert process.request("GET", "/space/teamList").status_code == 429
+        assert process.call("POST", "/space/group", json={}).status_code == 504
+        assert process.call("GET", "/space/teamList").status_code == 429
 
     def test_warns_when_others_can_reach_it(self, launch: Any) -> None:
         assert any(line.startswith(f"WARNING: {EVERYWHERE}") for line in launch("--host", EVERYWHERE).lines)
@@ -372,3 +373,27 @@ class TestFixtures:
         done = run(script, tmp_path)
         assert done.returncode == 0, done.stderr
         assert done.stdout.strip() == "[]"
+
+
+class TestControls:
+    def test_shows_what_a_stale_list_hides(self, admin: Caller) -> None:
+        admin.sandbox.faults.add("create", "stale_list", seconds=1000)
+        admin.create("Finance")
+        assert admin.names() == []
+        admin.sandbox.show_everything()
+        assert admin.names() == ["Finance"]
+
+    def test_ages_all_spaces_or_those_of_one_name(self, admin: Caller) -> None:
+        def created() -> dict[str, datetime]:
+            times = {space["name"]: space["createTime"] for space in admin.sandbox.spaces()}
+            return {name: datetime.fromisoformat(time.replace("Z", "+00:00")) for name, time in times.items()}
+
+        admin.create("Finance")
+        admin.create("Sales")
+        before = created()
+        admin.sandbox.age(60)
+        admin.sandbox.age(5, name="Sales")
+        assert {name: (before[name] - time).total_seconds() for name, time in created().items()} == {
+            "Finance": 60,
+            "Sales": 65,
+        }

@@ -250,6 +250,16 @@ class Store:
             total = self._number(_COUNT_HITS + _HITS, parameters)
             return total, self._rows(_SPACE + _HITS + _PAGE, parameters)
 
+    def show_everything(self) -> None:
+        self._execute("UPDATE spaces SET visible_from = 0")
+
+    def age(self, seconds: float, *, name: str | None = None) -> None:
+        """Move the time of creation back; only of spaces of this name, unless it is None."""
+        self._execute(
+            "UPDATE spaces SET created_at = created_at - :seconds WHERE :name IS NULL OR name = :name",
+            {"seconds": seconds, "name": name},
+        )
+
     def space_count(self) -> int:
         return self._number("SELECT count(*) FROM spaces")
 

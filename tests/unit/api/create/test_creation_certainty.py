@@ -247,7 +247,7 @@ class TestTheNextTry:
         sandbox.faults.add("create", "drop_after_commit", times=1)
         with pytest.raises(KooDriveOutcomeUnknownError):
             GroupSpaces(sandbox_client(sandbox, max_attempts=1)).create("Finance", journal=journal)
-        sandbox._store._execute("UPDATE spaces SET visible_from = 0")
+        sandbox.show_everything()
         assert GroupSpaces(sandbox_client(sandbox)).create("Finance", journal=journal)["created"] is True
 
     @pytest.mark.parametrize(("after", "ours"), [(1, True), (30, False)])

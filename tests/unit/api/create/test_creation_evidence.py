@@ -167,12 +167,12 @@ class TestWithinOneTry:
         sandbox_client(sandbox).request(
             "POST", CREATE_PATH, json={"name": "Finance", "addGroupUsers": theirs}
         )
-        sandbox._store._execute("UPDATE spaces SET created_at = created_at - 100")
+        sandbox.age(100)
         sandbox.faults.add("create", "drop_before_commit", times=1)
 
         def before(request):
             if request.method == "POST" and creates(sandbox)[1:]:
-                sandbox._store._execute("UPDATE spaces SET visible_from = 0")
+                sandbox.show_everything()
 
         with relay(sandbox, before=before) as server:
             spaces = spaces_of(sandbox)
@@ -243,14 +243,14 @@ def test_our_own_stays_ours_where_a_retry_loses_its_answer():
             spaces_of(sandbox, deadline=0.5).create("Finance", journal=journal)
         assert journal.noted["space_id"] == sandbox.spaces()[0]["containerId"]
         # Half a minute passes.
-        sandbox._store._execute("UPDATE spaces SET created_at = created_at - 30")
+        sandbox.age(30)
         for name in ("sent_at", "ours_until"):
             earlier = datetime.fromisoformat(journal.noted[name]) - timedelta(seconds=30)
             journal.noted[name] = earlier.isoformat()
         sandbox.faults.add("create", "drop_before_commit")
         with pytest.raises(KooDriveOutcomeUnknownError):
             spaces_of(sandbox, max_attempts=2).create("Finance", journal=journal)
-        sandbox._store._execute("UPDATE spaces SET visible_from = 0")
+        sandbox.show_everything()
         assert spaces_of(sandbox).create("Finance", journal=journal)["created"] is True
 
 

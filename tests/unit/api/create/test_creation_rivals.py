@@ -191,7 +191,7 @@ class TestListsThatLag:
                 spaces_of(sandbox, deadline=1.0).create("Finance", journal=journal)
             assert len(caught.value.trace_id) == 58
             assert creates(sandbox) == [True]
-            sandbox._store._execute("UPDATE spaces SET visible_from = 0")
+            sandbox.show_everything()
             assert spaces_of(sandbox).create("Finance", journal=journal)["created"] is True
 
 
@@ -369,7 +369,7 @@ class TestJournal:
         for _ in range(2):
             with pytest.raises(KooDriveOutcomeUnknownError):
                 spaces_of(sandbox, max_attempts=2, deadline=1.0).create("Finance", journal=journal)
-        sandbox._store._execute("UPDATE spaces SET visible_from = 0")
+        sandbox.show_everything()
         assert spaces_of(sandbox).create("Finance", journal=journal)["created"] is True
 
     def test_a_space_that_was_dismissed_is_made_anew(self, sandbox):
