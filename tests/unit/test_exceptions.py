@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 
 import pytest
+from support.errors_table import errors_table
 
 from airflow_provider_koodrive import exceptions
 from airflow_provider_koodrive.exceptions import (
@@ -37,6 +39,12 @@ def test_each_class_says_what_happened_and_what_to_do(kind: type[KooDriveError])
     if kind is not KooDriveError:
         assert kind.meaning != base.meaning
         assert kind.advice != base.advice
+
+
+def test_the_readme_has_the_catalogue() -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    start, end = "<!-- errors:start -->\n", "<!-- errors:end -->"
+    assert text[text.index(start) + len(start) : text.index(end)].strip() == errors_table()
 
 
 def test_final_errors_are_those_that_no_retry_can_change() -> None:

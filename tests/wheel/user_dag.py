@@ -20,8 +20,8 @@ def user_ids_of(department: str) -> list[str]:
     except KooDriveThrottledError as err:
         wait: float | None = err.retry_after
         raise RuntimeError(f"wait {wait}") from err
-    names: list[str] = [group["name"] for group in hook.iter_group_spaces(page_size=50)]
-    total: int = hook.list_group_spaces(max_records=10)["total"]
+    names: list[str] = [group["name"] or "" for group in hook.iter_group_spaces(page_size=50)]
+    total: int = hook.list_group_spaces(max_records=10)["total"] or 0
     works: bool = hook.test_connection()[0]
     return [space["id"], *names, str(total), str(works)]
 
@@ -70,6 +70,7 @@ KooDriveHook().create_group_space(42)  # wrong
 KooDriveHook().create_group_space("A", capacity="many")  # wrong
 KooDriveHook().create_group_space("A", if_exists="ignore")  # wrong
 KooDriveHook().list_group_spaces(page_size="many")  # wrong
+KooDriveHook().list_group_spaces()["count"]  # wrong
 KooDriveHook().find_group_space(None)  # wrong
 KooDriveRetryPolicy(delay="long")  # wrong
 AppAuth("app-id", "app-secret", 42)  # wrong
