@@ -1,4 +1,4 @@
-"""What a failed exchange means, and what of it may be told."""
+"""The meaning of transport errors: what happened, what to do, and whether the request may have left."""
 
 from __future__ import annotations
 
@@ -16,191 +16,163 @@ from airflow_provider_koodrive.exceptions import (
 from airflow_provider_koodrive.formatting import SHOWN_CHARACTERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
-# TLS errors that also occur in the middle of an answer; all others end the handshake.
-_LATE_TLS_ERRORS = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
-
-# Their texts hold the address, which may hold a password that cannot be told from the rest.
-_UNREADABLE_ADDRESS = (
+# Their texts show the address, which may hold a password that cannot be separated from the rest.
+_INVALID_ADDRESS = (
     requests.exceptions.InvalidURL,
     urllib3.exceptions.LocationParseError,
     UnicodeError,
 )
+_TIMEOUT = (TimeoutError, urllib3.exceptions.TimeoutError)
+_LOST = (ConnectionError, urllib3.exceptions.ProtocolError)
+_TLS_LOST = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 
-
-def connection_error(err: Exception, sent: bool | None, redact: Callable[[str], str]) -> KooDriveError:
-    """
-    Say what a failed exchange means: what went wrong, and whether the request may have left.
-
-    :param err: what ``requests`` or the socket raised
-    :param sent: whether the request may have left, None to tell it by the error
-    :param redact: takes secrets out of a text
-    """
-    chain = list(_chain(err))
-    if sent is not True and any(isinstance(link, _UNREADABLE_ADDRESS) for link in chain):
-        return KooDriveConfigError(
-            "the request cannot be built, since an address cannot be read",
-            advice="check the connection's host and its extra proxies, or the proxy in the environment "
-            "(HTTP_PROXY, HTTPS_PROXY)",
-        )
-    for meaning in _MEANINGS:
-        if meaning.fits(chain, sent):
-            text = f"{meaning.message}: {_last_words(chain, redact)}"
-            was_sent = meaning.sent if sent is None else sent
-            return KooDriveConnectionError(text, advice=meaning.advice, sent=was_sent)
-    words = _last_words(chain, redact)
-    if sent is None and (type(err) is OSError or isinstance(err, ValueError)):
-        advice = next(advice for part, advice in _NOT_BUILT.items() if part in words)
-        return KooDriveConfigError(f"the request cannot be built: {words}", advice=advice)
-    return KooDriveConnectionError(
-        f"no answer came: {words}", advice=KooDriveConnectionError.advice, sent=sent is not False
-    )
-
-
+_CHECK_PROXY = "check the connection's extra proxies, or the proxy in the environment (HTTPS_PROXY)"
+_CHECK_TLS_WAY = "check the connection's host and port, and the firewalls and proxies on the way"
 _CHECK_VERIFY = (
     "check extra verify (or REQUESTS_CA_BUNDLE in the environment): the path of a file with certificates, "
     "which the workers can read"
 )
 
-# The first whose text is part of the error counts.
-_NOT_BUILT = {
-    "SOCKS support": "for the proxy in extra proxies, pip install pysocks on the workers",
-    "CA certificate": _CHECK_VERIFY,
-    "": "check the connection's host, and its extras proxies and verify",
-}
+
+def connection_error(err: Exception, sent: bool | None, redact: Callable[[str], str]) -> KooDriveError:
+    """
+    Return the error for a request that got no complete response.
+
+    :param err: the error of ``requests``, urllib3 or the socket
+    :param sent: whether the request may have left; None if no connection was used
+    :param redact: removes secrets from a text
+    """
+    chain = list(_chain(err))
+    cause = _text_of(chain[-1], redact)
+    if not sent and any(isinstance(link, _INVALID_ADDRESS) for link in chain):
+        return KooDriveConfigError(
+            "the request cannot be built, since an address cannot be read",
+            advice="check the connection's host and its extra proxies, or the proxy in the environment "
+            "(HTTP_PROXY, HTTPS_PROXY)",
+        )
+    if sent is None:
+        if type(err) is OSError or isinstance(err, ValueError):
+            return KooDriveConfigError(f"the request cannot be built: {cause}", advice=_how_to_build(cause))
+        # Raised by a stand-in for the connections, such as requests_mock.
+        sent = not isinstance(err, requests.ConnectTimeout)
+    meaning = _first_meaning(_AFTER_SENDING if sent else _WHILE_CONNECTING, chain)
+    return KooDriveConnectionError(f"{meaning.message}: {cause}", advice=meaning.advice, sent=sent)
+
+
+def _how_to_build(cause: str) -> str:
+    if "SOCKS support" in cause:
+        return "for the proxy in extra proxies, pip install pysocks on the workers"
+    if "CA certificate" in cause:
+        return _CHECK_VERIFY
+    return "check the connection's host, and its extras proxies and verify"
 
 
 class _Meaning(NamedTuple):
     """
-    What an error means.
+    The meaning of an error.
 
-    :param kinds: its kinds
+    :param kinds: classes of the error or one of its causes
     :param message: what happened
-    :param sent: whether the request may have left, where the connection does not tell
-    :param advice: what to change
-    :param words: parts of its text, one of which must be there
-    :param only_unsent: whether this holds only where the request certainly did not leave
+    :param advice: what to do
+    :param texts: texts of which the error must contain one
     """
 
     kinds: tuple[type[BaseException], ...]
     message: str
-    sent: bool
     advice: str
-    words: tuple[str, ...] = ("",)
-    only_unsent: bool = False
-
-    def fits(self, chain: Iterable[BaseException], sent: bool | None) -> bool:
-        """Whether an error with its causes means this."""
-        return not (self.only_unsent and sent is not False) and any(
-            isinstance(link, self.kinds) and any(word in str(link) for word in self.words) for link in chain
-        )
+    texts: tuple[str, ...] = ("",)
 
 
-# The first that fits anywhere in the chain of causes counts. A proxy's error wraps any of the others.
-_MEANINGS = (
-    _Meaning(
-        (urllib3.exceptions.ProxyError,),
-        "the proxy refused",
-        False,
-        "check the connection's extra proxies, or the proxy in the environment (HTTPS_PROXY)",
-    ),
+# The first that fits the error or one of its causes counts. A proxy's error wraps any of the others.
+_WHILE_CONNECTING = (
+    _Meaning((urllib3.exceptions.ProxyError,), "the proxy refused", _CHECK_PROXY),
     _Meaning(
         (urllib3.exceptions.NameResolutionError,),
         "the host's name is not known",
-        False,
         "check the connection's host",
     ),
     _Meaning(
         (requests.exceptions.ConnectTimeout,),
         "the host did not accept the connection in time",
-        False,
-        "check the connection's host and port, and whether the way there needs a proxy (extra proxies)",
+        "check the connection's host and port, and whether a proxy is needed (extra proxies)",
     ),
     _Meaning(
         (urllib3.exceptions.NewConnectionError,),
         "the host cannot be reached",
-        False,
-        "check the connection's host and port: nothing answers there",
+        "check the connection's host and port: nothing listens there",
     ),
-    _Meaning(
-        _LATE_TLS_ERRORS,
-        "the TLS connection broke",
-        True,
-        "check the connection's host and port, and what is between here and there",
-    ),
+    _Meaning(_TLS_LOST, "the TLS connection broke", _CHECK_TLS_WAY),
     # The file with the authorities is read when the handshake begins.
     _Meaning(
         (ssl.SSLError, PermissionError),
         "TLS failed",
-        False,
         _CHECK_VERIFY,
-        words=("[X509", "[PEM", "[ASN1", "PEM lib", "Permission denied"),
+        texts=("[X509", "[PEM", "[ASN1", "PEM lib", "Permission denied"),
     ),
     _Meaning(
         (ssl.SSLError,),
         "TLS failed",
-        False,
         "this port does not speak TLS: check the connection's host and port",
-        words=("WRONG_VERSION_NUMBER",),
+        texts=("WRONG_VERSION_NUMBER",),
     ),
     _Meaning(
         (ssl.SSLError,),
         "TLS failed",
-        False,
         "check the connection's host and port; if a private authority signed the certificate, set extra "
         "verify to the path of that authority's certificate",
     ),
     _Meaning(
         (TimeoutError,),
         "the TLS handshake was not answered",
-        False,
-        "does this port speak TLS? Check the connection's host and port",
-        words=("handshake",),
+        "check the connection's host and port: this port may not speak TLS",
+        texts=("handshake",),
     ),
-    # Nobody else answers before the request has left.
+    # Nobody else responds before the request has left.
+    _Meaning(_TIMEOUT, "the proxy did not respond", _CHECK_PROXY),
     _Meaning(
-        (TimeoutError, urllib3.exceptions.TimeoutError),
-        "the proxy did not answer",
-        False,
-        "check the connection's extra proxies, or the proxy in the environment (HTTPS_PROXY)",
-        only_unsent=True,
-    ),
-    _Meaning(
-        (TimeoutError, urllib3.exceptions.TimeoutError),
-        "no answer in time",
-        True,
-        "KooDrive is slow, or the connection's read_timeout is short",
-    ),
-    _Meaning(
-        (ConnectionError, urllib3.exceptions.ProtocolError),
+        _LOST,
         "the connection was lost while it was made",
-        False,
         "check the connection's host, port and extra proxies",
-        only_unsent=True,
+    ),
+)
+_AFTER_SENDING = (
+    _Meaning((ssl.SSLError,), "the TLS connection broke", _CHECK_TLS_WAY),
+    _Meaning(
+        _TIMEOUT,
+        "no response in time",
+        "try again later, since KooDrive is slow, or raise the connection's read_timeout",
     ),
     _Meaning(
-        (ConnectionError, urllib3.exceptions.ProtocolError),
-        "the connection was lost before the answer",
-        True,
+        _LOST,
+        "the connection was lost before the response",
         "check the connection's host and port if that happens every time",
     ),
 )
+_UNKNOWN = _Meaning((), "no response came", KooDriveConnectionError.advice)
+
+
+def _first_meaning(meanings: tuple[_Meaning, ...], chain: list[BaseException]) -> _Meaning:
+    for meaning in meanings:
+        for link in chain:
+            if isinstance(link, meaning.kinds) and any(text in str(link) for text in meaning.texts):
+                return meaning
+    return _UNKNOWN
 
 
 def _chain(err: BaseException) -> Iterator[BaseException]:
-    """The error and what it wraps: urllib3 keeps causes in ``reason`` and ``args``."""
+    """Yield the error and its causes; urllib3 keeps causes in ``reason`` and ``args``."""
     seen: set[int] = set()
-    todo: list[object] = [err]
-    while todo:
-        link = todo.pop(0)
+    queue: list[object] = [err]
+    while queue:
+        link = queue.pop(0)
         if isinstance(link, BaseException) and id(link) not in seen:
             seen.add(id(link))
             yield link
-            todo += [getattr(link, "reason", None), link.__cause__, link.__context__, *link.args]
+            queue += [getattr(link, "reason", None), link.__cause__, link.__context__, *link.args]
 
 
-def _last_words(chain: list[BaseException], redact: Callable[[str], str]) -> str:
-    last = chain[-1]
-    text = redact(str(last)) or type(last).__name__
+def _text_of(err: BaseException, redact: Callable[[str], str]) -> str:
+    text = redact(str(err)) or type(err).__name__
     return f"{text[:SHOWN_CHARACTERS]!r}"
