@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.request import getproxies
 
@@ -13,7 +13,7 @@ import requests
 import tenacity
 import urllib3.exceptions
 
-from airflow_provider_koodrive.api.auth import AppAuth, sent_signature
+from airflow_provider_koodrive.api.auth import AppAuth
 from airflow_provider_koodrive.api.endpoints import Endpoint
 from airflow_provider_koodrive.api.http.adapter import (
     ACCEPT_ENCODING,
@@ -25,8 +25,8 @@ from airflow_provider_koodrive.api.http.adapter import (
 from airflow_provider_koodrive.api.http.envelope import open_envelope
 from airflow_provider_koodrive.api.http.errors import connection_error
 from airflow_provider_koodrive.api.http.headers import clock_skew_seconds, header_value, server_date
-from airflow_provider_koodrive.api.http.proxies import check_proxy, without_passwords
-from airflow_provider_koodrive.api.http.redaction import harmless
+from airflow_provider_koodrive.api.http.proxies import check_proxy, has_password, proxy_secrets
+from airflow_provider_koodrive.api.http.redaction import SHORTEST_SECRET, Redactor
 from airflow_provider_koodrive.api.http.request import (
     CallContext,
     checked_method,
@@ -47,10 +47,9 @@ from airflow_provider_koodrive.exceptions import (
     KooDriveConnectionError,
     KooDriveError,
 )
-from airflow_provider_koodrive.formatting import MASK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from airflow_provider_koodrive.api.auth import TokenAuth
 
@@ -106,6 +105,7 @@ class KooDriveClient:
         self.clock = ServerClock()
         self._verify = verify
         self._proxies = dict(proxies or {})
+        self._redactor = self._new_redactor()
         self._session = _Session()
         self._session.mount("https://", DeadlineAdapter())
         self._session.mount("http://", DeadlineAdapter())
@@ -125,14 +125,18 @@ class KooDriveClient:
             check_proxy(proxy)
         return dict(route)
 
-    @cached_property
-    def _addresses(self) -> list[str]:
-        """Where a password may stand; looked up once, like the route."""
-        return [str(address) for address in (self.endpoint, *self._proxies.values(), *getproxies().values())]
+    def _new_redactor(self) -> Redactor:
+        environment = (address for scheme, address in getproxies().items() if scheme != "no")
+        addresses = [str(address) for address in (self.endpoint, *self._proxies.values(), *environment)]
+        secrets = list(self.auth.secrets())
+        passwords = [secret for address in addresses for secret in proxy_secrets(address)]
+        _warn_if_short("The App secret or access token", secrets)
+        _warn_if_short("The password of a proxy", passwords if any(map(has_password, addresses)) else [])
+        return Redactor([*secrets, *passwords])
 
-    def _redact(self, text: str, sent: str = "") -> str:
-        text = text.replace(sent, MASK) if sent else text
-        return without_passwords(self.auth.redact(text), self._addresses)
+    def redact(self, text: str) -> str:
+        """Remove the client's secrets from a text of a log, an error or a message."""
+        return self._redactor.redact(text)
 
     def close(self) -> None:
         """Close the pooled connections."""
@@ -294,11 +298,11 @@ class KooDriveClient:
             )
         transfer = Transfer(deadline, self._read_timeout)
         token = current_transfer.set(transfer)
-        redact: Callable[[str], str] = self._redact
+        redactor = self._redactor
         try:
             request = requests.Request(method, url, data=body, headers=headers, auth=self.auth)
             prepared = self._session.prepare_request(request)
-            redact = partial(self._redact, sent=sent_signature(prepared))
+            redactor = redactor.with_signature(str(prepared.headers.get("Authorization", "")))
             response = self._session.send(
                 prepared,
                 timeout=(min(self._connect_timeout, left), min(self._read_timeout, left)),
@@ -308,9 +312,9 @@ class KooDriveClient:
             with response:
                 self.clock.hear(clock_skew_seconds(response.headers))
                 self.clock.last_date = server_date(response.headers)
-                answer = read_body(response, partial(harmless, redact=redact))
+                answer = read_body(response, redactor.redact)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as err:
-            raise connection_error(err, transfer.sent, partial(harmless, redact=redact)) from None
+            raise connection_error(err, transfer.sent, redactor.redact) from None
         except BaseException as err:
             # A task's time-out, a signal: the frames below hold the proxy's password.
             err.__context__ = None
@@ -322,8 +326,17 @@ class KooDriveClient:
             response.headers,
             answer,
             expects=expects,
-            redact=redact,
+            redact=redactor.redact,
             signed=isinstance(self.auth, AppAuth),
+        )
+
+
+def _warn_if_short(name: str, secrets: Iterable[str]) -> None:
+    if any(len(secret) < SHORTEST_SECRET for secret in secrets):
+        log.warning(
+            "%s has fewer than %s characters, so it is not removed from errors and logs: choose a longer one",
+            name,
+            SHORTEST_SECRET,
         )
 
 

@@ -178,8 +178,8 @@ def _user(client: KooDriveClient, context: CallContext, *, administrator: bool) 
     else:
         _list_own_spaces(client, context)
         data = {}
-    name = client.auth.redact(str(data.get("name") or data.get("userName") or ""))
-    user = one_line(client.auth.redact(f"user {user_id}")) if user_id else "its user"
+    name = client.redact(str(data.get("name") or data.get("userName") or ""))
+    user = one_line(client.redact(f"user {user_id}")) if user_id else "its user"
     return f"{user} ({one_line(name[:LONGEST_NAME])})" if name else user
 
 

@@ -13,7 +13,6 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_koodrive.api.http.headers import clock_skew_seconds, retry_after_seconds
-from airflow_provider_koodrive.api.http.redaction import harmless
 from airflow_provider_koodrive.exceptions import (
     KooDriveAuthenticationError,
     KooDriveConflictError,
@@ -187,7 +186,7 @@ def _is_deeper(value: object, levels: int) -> bool:
 
 
 def _not_an_envelope(status: int, body: bytes, reason: str, redact: Callable[[str], str]) -> KooDriveError:
-    shown = harmless(body.decode("utf-8", "replace"), redact)[:SHOWN_CHARACTERS]
+    shown = redact(body.decode("utf-8", "replace"))[:SHOWN_CHARACTERS]
     kind = KooDriveGatewayError if status >= 500 else _kind_by_status(status)
     if kind in (KooDriveError, KooDriveConflictError):
         kind = KooDriveResponseError
@@ -223,7 +222,7 @@ def _kind_by_status(status: int) -> type[KooDriveError]:
 
 
 def _shown(value: object, redact: Callable[[str], str]) -> str | None:
-    return one_line(harmless(str(value), redact)) if isinstance(value, str | int | float) else None
+    return one_line(redact(str(value))) if isinstance(value, str | int | float) else None
 
 
 def _authentication_advice(headers: Mapping[str, str], signed: bool) -> str:

@@ -8,11 +8,10 @@ from urllib.parse import quote, unquote, urlsplit
 
 from urllib3.util import parse_url
 
-from airflow_provider_koodrive.api.auth import without
 from airflow_provider_koodrive.exceptions import KooDriveConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 # The schemes that requests and urllib3 support.
 PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
@@ -73,14 +72,6 @@ def proxy_secrets(address: str) -> Iterator[str]:
         yield b64encode(f"{unquote(user)}:{unquote(password)}".encode("latin-1", "replace")).decode()
         yield secret
         yield unquote(secret)
-
-
-def without_passwords(text: str, addresses: Iterable[str]) -> str:
-    """Return a text without the passwords of some addresses, see :func:`proxy_secrets`."""
-    for address in addresses:
-        for secret in proxy_secrets(address):
-            text = without(text, secret)
-    return text
 
 
 def _user_and_password(address: str) -> str:

@@ -1,63 +1,123 @@
-"""Secrets said back in another spelling: escaped for HTML or JSON, percent-encoded, or in Base64."""
+"""Remove secrets from the texts of logs and errors, in whatever spelling a server returns them."""
 
 from __future__ import annotations
 
-import binascii
 import html
+import json
 import re
+from base64 import b64encode, urlsafe_b64encode
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, unquote_plus
+from urllib.parse import quote, quote_plus
 
-from airflow_provider_koodrive.formatting import MASK
+from airflow_provider_koodrive.formatting import MASK, Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-# Only the beginning of a text is shown, and no secret is longer than this with each character escaped.
-SEARCHED_CHARACTERS = 64 * 1024
+SHORTEST_SECRET = 5
+"""Characters; a shorter secret occurs in texts by chance and is not searched for, as in Airflow."""
 
-# One spelling in another, such as a percent-encoded secret on an HTML page.
-_LAYERS = 2
+# Only the beginning of a text is shown, and no header is so long that a secret would fill this.
+_SEARCHED_CHARACTERS = 1024 * 1024
 
-_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
-_CONTROLS = dict(zip("bfnrt", "\b\f\n\r\t", strict=True))
-_BASE64 = re.compile(r"[A-Za-z0-9+/]{4,}")
-_TO_BASE64 = str.maketrans("-_", "+/", " \t\r\n")
+# A server may also say which signature it has calculated itself.
+_SIGNATURE = re.compile(r"(Signature=)[0-9a-fA-F]+")
+
+_SPECIAL, _EVERY = re.compile(r"\W"), re.compile(r"(?s).")
+_CHARACTER_CODES = ("&#{};", "&#x{:x};", "&#x{:X};", "\\u{:04x}", "\\u{:04X}", "\\x{:02x}", "\\x{:02X}")
 
 
-def harmless(text: str, redact: Callable[[str], str]) -> str:
+class Redactor:
     """
-    Return the beginning of a text without secrets, or none of it where it holds one in another spelling.
+    Removes secrets from the texts of logs and errors; never to be applied to data.
 
-    Takes its time, so it is for the texts of errors alone.
-
-    :param redact: takes secrets out of a text that has them as they are
+    :param secrets: secrets in plain text, such as the App secret, a token or a proxy's password; those of
+        fewer than :data:`SHORTEST_SECRET` characters are left out
+    :param base: a redactor whose secrets are removed as well
     """
-    text = redact(text)[:SEARCHED_CHARACTERS]
-    texts = {text}
-    try:
-        for _ in range(_LAYERS):
-            texts |= {decoded for spelled in texts for decoded in _decoded(spelled)}
-    except ValueError:  # html.unescape() reads no number of more than some thousand digits
-        return MASK
-    return text if all(redact(decoded) == decoded for decoded in texts) else MASK
+
+    def __init__(self, secrets: Iterable[str], base: Redactor | None = None) -> None:
+        self._secrets = [Secret(secret) for secret in secrets if len(secret) >= SHORTEST_SECRET]
+        self._base = base
+
+    def with_signature(self, authorization: str) -> Redactor:
+        """
+        Return a redactor that also removes the signature of a request.
+
+        :param authorization: the request's ``Authorization`` header
+        """
+        _, signed, signature = authorization.rpartition("Signature=")
+        return Redactor([signature], self) if signed else self
+
+    def redact(self, text: str) -> str:
+        """Return the beginning of a text, at most a million characters, with ``***`` for each secret."""
+        text = text[:_SEARCHED_CHARACTERS]
+        for spelling in self._spellings:
+            text = text.replace(spelling, MASK)
+        return _SIGNATURE.sub(rf"\1{MASK}", text)
+
+    @cached_property
+    def _spellings(self) -> list[Secret]:
+        known = set(self._base._spellings if self._base else ())
+        # The longest first: one spelling may be part of another.
+        return sorted(known.union(*map(_all_spellings, self._secrets)), key=len, reverse=True)
 
 
-def _decoded(text: str) -> Iterator[str]:
-    yield html.unescape(text)
-    yield _ESCAPE.sub(_character, text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    yield unquote(text)
-    yield unquote_plus(text)
-    # Base64 may be broken into lines, and a letter may stand before it.
-    digits = "\n".join(_BASE64.findall(text.translate(_TO_BASE64)))
-    yield "\n".join(_from_base64(run[start:]) for run in digits.split("\n") for start in range(4))
+def _all_spellings(secret: str) -> Iterator[Secret]:
+    plain = str(secret)  # the representation of a Secret is its mask
+    for spelling in set(_spellings(plain)):
+        # Each of them may have been escaped once more, such as a URL on an HTML page.
+        for escape in _ESCAPES:
+            yield Secret(escape(spelling))
 
 
-def _character(escape: re.Match[str]) -> str:
-    number = escape[1] or escape[2]
-    return chr(int(number, 16)) if number else _CONTROLS.get(escape[3], escape[3])
+def _spellings(secret: str) -> Iterator[str]:
+    data = secret.encode("utf-8", "surrogatepass")
+    for escape in _ESCAPES:
+        yield escape(secret)
+    for percent in (
+        quote(data),
+        quote(data, safe=""),
+        quote(data, safe="!'()*"),  # JavaScript's encodeURIComponent()
+        quote_plus(data),
+        "".join(f"%{byte:02X}" for byte in data),
+    ):
+        yield percent
+        yield re.sub("%..", lambda escape: escape[0].lower(), percent)
+    yield secret.replace("/", "&#x2F;")
+    yield html.escape(secret).replace("/", "&#x2F;")
+    yield html.escape(secret).replace("&#x27;", "&#39;")
+    yield html.escape(secret, quote=False)
+    yield repr(secret)[1:-1]
+    for characters in (_SPECIAL, _EVERY):
+        for code in _CHARACTER_CODES:
+            yield characters.sub(partial(_coded, code), secret)
+    for encode in (b64encode, urlsafe_b64encode):
+        yield encode(data).decode()
+        yield encode(data).decode().rstrip("=")
+        yield from _inside_base64(data, encode)
 
 
-def _from_base64(digits: str) -> str:
-    whole = digits[:-1] if len(digits) % 4 == 1 else digits
-    return binascii.a2b_base64(whole + "=" * (-len(whole) % 4)).decode("utf-8", "replace")
+def _coded(code: str, character: re.Match[str]) -> str:
+    return code.format(ord(character[0]))
+
+
+def _inside_base64(secret: bytes, encode: Callable[[bytes], bytes]) -> Iterator[str]:
+    """Yield the Base64 characters that depend on the secret alone, such as in that of ``user:secret``."""
+    for before in range(3):
+        whole = encode(bytes(before) + secret).decode()
+        first, end = -(-before * 8 // 6), (before + len(secret)) * 8 // 6
+        yield whole[first:end]
+
+
+def _in_json(text: str, *, ascii_only: bool, slash: str) -> str:
+    return json.dumps(text, ensure_ascii=ascii_only)[1:-1].replace("/", slash)
+
+
+_ESCAPES: tuple[Callable[[str], str], ...] = (
+    str,
+    html.escape,
+    partial(quote, safe="", errors="replace"),
+    *(partial(_in_json, ascii_only=only, slash=slash) for only in (True, False) for slash in ("/", "\\/")),
+)
