@@ -36,9 +36,9 @@ LONGEST_MESSAGE = 1900
 LONGEST_NAME = 100
 
 # The part of the time that reading the connection may use, so that some is left to try it.
-_READING = 0.8
+READING_SHARE = 0.8
 # The part of the time left that the calls may use: their own errors say more than the end of the test.
-_CALLING = 0.9
+CALLS_SHARE = 0.9
 
 _COUNTS = ("groupsTotal", "groupsMax")
 _SESSION_FIELDS = ("innerUserId", "userId", "userName", "role")
@@ -78,7 +78,7 @@ def _check(
     # The button gives the connection an id of its own, which the user has never seen.
     conn = f"connection {conn_id!r}: "
     time = Deadline(SECONDS)
-    reading = _READING * SECONDS
+    reading = READING_SHARE * SECONDS
     try:
         settings = run_with_timeout(reading, read) if read_in_thread else read()
         if time.left() < SECONDS - reading:
@@ -93,7 +93,7 @@ def _check(
         kind = type(err).__name__
         return False, f"there is no connection {conn_id!r}, or it cannot be read ({kind})"
     try:
-        deadline = min(settings.deadline, _CALLING * time.left())
+        deadline = min(settings.deadline, CALLS_SHARE * time.left())
         client = connect(replace(settings, max_attempts=1, deadline=deadline))
         return check_client(client, seconds=time.left(), hints=_hints(settings))
     except KooDriveError as err:

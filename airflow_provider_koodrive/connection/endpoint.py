@@ -1,4 +1,4 @@
-"""The endpoint: what a connection's host and port may be."""
+"""The endpoint: checks a connection's host and port."""
 
 from __future__ import annotations
 
@@ -31,19 +31,21 @@ def endpoint_from(
     :param where: names the connection in errors
     :param given_host: the connection's host, a name or an address with a scheme; empty for the default
     :param given_port: the connection's port, which some secrets backends give as text
-    :param schema: the connection's schema, which KooDrive has no use for
+    :param schema: the connection's schema, which must be empty
     :param allow_http: whether another machine may be reached without TLS
-    :raises KooDriveConfigError: they are no endpoint, or one without TLS
+    :raises KooDriveConfigError: the host or port is not an endpoint, or is one without TLS
     """
     scheme, name, of_host = _parts(where, (given_host or "").strip() or DEFAULT_HOST)
     if str(schema or "").strip():
         raise KooDriveConfigError(
-            f"{where}: schema is set, for which KooDrive has no use; empty it. In a URI it is what follows "
-            "the host; Airflow's form hides it, so a connection that has one must be made anew"
+            f"{where}: schema is set, but KooDrive does not use it; empty it. In a URI it is the text after "
+            "the host. Airflow's form hides it: create such a connection again"
         )
     port = _port(where, given_port)
     if None not in (of_host, port) and of_host != port:
-        raise KooDriveConfigError(f"{where}: port {of_host} of host and port {port} contradict each other")
+        raise KooDriveConfigError(
+            f"{where}: port {of_host} of host and port {port} contradict each other; give one of them"
+        )
     if scheme == "http" and not allow_http and not _is_loopback(name):
         raise KooDriveConfigError(
             f"{where}: host {shown(name)} is reached without TLS; use https, or set extra allow_http in a "
@@ -55,20 +57,20 @@ def endpoint_from(
 
 
 def _parts(where: str, host: str) -> tuple[str, str, int | None]:
-    """Return scheme, name and port; an error shows no more than the first two, as a secret may follow."""
+    """Return scheme, name and port; errors show what was typed up to the name, since a secret may follow."""
     if "@" in host:
         raise KooDriveConfigError(f"{where}: host must not hold credentials; use login and password")
     problem = f"{where}: host"
     try:
         parts = urlsplit(host if "://" in host else f"https://{host}")
         name = parts.hostname or ""
-        problem = f"{where}: host {shown(f'{parts.scheme}://{name}')}"
+        problem = f"{where}: host {shown(host[: host.lower().find(name) + len(name)])}"
         port = _port(where, parts.port)
     except ValueError:
         raise KooDriveConfigError(f"{problem} is not an endpoint; give e.g. {DEFAULT_HOST}:443") from None
     bracketed = "[" in host and ":" not in name  # Python 3.10 lets it pass
-    sound = host.isprintable() and _HOST_NAME.fullmatch(name) and not bracketed
-    if parts.scheme not in ("http", "https") or not sound:
+    valid = host.isprintable() and _HOST_NAME.fullmatch(name) and not bracketed
+    if parts.scheme not in ("http", "https") or not valid:
         raise KooDriveConfigError(f"{problem} is not an endpoint; give e.g. {DEFAULT_HOST}")
     if parts.path.strip("/") or parts.query or parts.fragment:
         raise KooDriveConfigError(f"{problem} has a path; give scheme, host and port alone")
@@ -81,11 +83,13 @@ def _port(where: str, given: int | str | None) -> int | None:
     try:
         port = int(str(given))
     except ValueError:
-        # What it is instead may be a secret.
-        raise KooDriveConfigError(f"{where}: port is no number; give one from 1 to {LARGEST_PORT}") from None
+        # It may be a secret, so it is not shown.
+        raise KooDriveConfigError(
+            f"{where}: port is not a number; give one from 1 to {LARGEST_PORT}"
+        ) from None
     if not 1 <= port <= LARGEST_PORT:
         raise KooDriveConfigError(
-            f"{where}: port {shown(port)} is no port; give a number from 1 to {LARGEST_PORT}"
+            f"{where}: port {shown(port)} is not a port; give a number from 1 to {LARGEST_PORT}"
         )
     return port
 

@@ -1,5 +1,5 @@
 """
-The connection's form, made from the table of fields in two ways, since Airflow changed its own.
+The connection's form, made from the table of fields.
 
 Airflow 3.2 and later read the provider info; 2.11 to 3.1 call the hook's class methods.
 """
@@ -36,23 +36,14 @@ def ui_field_behaviour() -> dict[str, Any]:
 
 
 def help_text(entry: Field) -> str:
-    """Return what the form says about a field: its description, limits and default."""
+    """Return the help of a field in the form: its description, limits and default."""
     default = default_text(entry)
-    parts = (entry.description, limits_text(entry), default and f"default {default}")
+    parts = (entry.description, entry.limits, default and f"default {default}")
     return "; ".join(part for part in parts if part)
 
 
-def limits_text(entry: Field) -> str:
-    """Return a field's limits in words, nothing where it has none."""
-    if entry.minimum is None:
-        return ""
-    if entry.type == "number":
-        return f"more than {entry.minimum}, at most {entry.maximum}"
-    return f"at least {entry.minimum}" if entry.maximum is None else f"{entry.minimum} to {entry.maximum}"
-
-
 def default_text(entry: Field) -> str:
-    """Return a field's default as a user writes it, nothing where it has none."""
+    """Return a field's default as a user writes it, empty if it has none."""
     if entry.default is None:
         return ""
     return entry.default if isinstance(entry.default, str) else json.dumps(entry.default)
@@ -81,7 +72,7 @@ def form_widgets() -> dict[str, Any]:
     All are text: the form of 2.11 would turn a switch that is absent, or the text ``false``, into its
     opposite when it is saved unchanged.
     """
-    # FAB and WTForms are there only where Airflow shows or imitates such a form.
+    # FAB and WTForms are installed only with an Airflow that shows such a form.
     wtforms, validators = import_module("wtforms"), import_module("wtforms.validators")
     widgets = import_module("flask_appbuilder.fieldwidgets")
     form = {}

@@ -1,4 +1,4 @@
-"""From an Airflow connection to checked, complete settings."""
+"""Checks an Airflow connection and completes it to settings."""
 
 from __future__ import annotations
 
@@ -9,18 +9,25 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_koodrive.connection.endpoint import endpoint_from
 from airflow_provider_koodrive.connection.fields import CONN_TYPE, EXTRA_FIELDS
-from airflow_provider_koodrive.connection.parsing import TYPE_AGAIN, extra_value, refuse_mask
+from airflow_provider_koodrive.connection.parsing import LARGEST_EXACT_INTEGER
 from airflow_provider_koodrive.exceptions import KooDriveConfigError
-from airflow_provider_koodrive.formatting import Secret
+from airflow_provider_koodrive.formatting import MASK, Secret, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from airflow_provider_koodrive.connection.fields import Field
+
 log = logging.getLogger(__name__)
+
+_TYPE_AGAIN = (
+    "The form of Airflow 2.11 and 3.0 does not send a saved secret: type it again, or use "
+    "`airflow connections test`"
+)
 
 
 class AirflowConnection(Protocol):
-    """What is read of an Airflow connection."""
+    """The fields of an Airflow connection that are read."""
 
     conn_id: str
     host: str | None
@@ -57,13 +64,13 @@ class KooDriveSettings:
     space_url: str | None
 
     def secrets(self) -> Iterator[str]:
-        """Yield what no log and no message may show."""
+        """Yield the texts that no log and no message may show."""
         from airflow_provider_koodrive.api.auth import bare
         from airflow_provider_koodrive.api.http.proxies import has_password, proxy_secrets
 
         yield self.password
         if not self.login:
-            # Airflow masks what it is told as a whole, and a token may be said without its scheme.
+            # Airflow masks the whole text, and a token may be shown without its scheme.
             yield bare(self.password)
         for proxy in (self.proxies or {}).values():
             if has_password(proxy):
@@ -81,13 +88,13 @@ def settings_from(connection: AirflowConnection) -> KooDriveSettings:
     unknown = sorted(set(given) - {entry.name for entry in EXTRA_FIELDS})
     if unknown:
         log.warning("%s has unknown extras, which are ignored: %s", where, ", ".join(unknown))
-    extras = {entry.name: extra_value(where, entry, given.get(entry.name)) for entry in EXTRA_FIELDS}
+    extras = {entry.name: _extra_value(where, entry, given.get(entry.name)) for entry in EXTRA_FIELDS}
     extras["proxies"] = _complete_proxies(where, extras["proxies"], extras.pop("proxy_password"))
     if not connection.password:
         raise KooDriveConfigError(
-            f"{where}: password is empty; set the AppSecret, or the access token. {TYPE_AGAIN}"
+            f"{where}: password is empty; set the AppSecret, or the access token. {_TYPE_AGAIN}"
         )
-    refuse_mask(f"{where}: password", connection.password)
+    _refuse_mask(f"{where}: password", connection.password)
     login = connection.login if (connection.login or "").strip() else None
     if login and not extras["user_id"]:
         raise KooDriveConfigError(
@@ -102,6 +109,37 @@ def settings_from(connection: AirflowConnection) -> KooDriveSettings:
         password=Secret(connection.password),
         **extras,
     )
+
+
+def _extra_value(where: str, entry: Field, given: Any) -> Any:
+    """Return an extra's value; empty text and null count as absent."""
+    if given is None or (isinstance(given, str) and not given.strip()):
+        return entry.default
+    _refuse_mask(f"{where}: extra {entry.name}", given)
+    if isinstance(given, int) and abs(given) > LARGEST_EXACT_INTEGER:
+        log.warning(
+            "%s: extra %s is a number that a browser cannot hold, so that saving Airflow's form would change "
+            "it; write it as text, in quotes",
+            where,
+            entry.name,
+        )
+    try:
+        value = entry.parser(given)
+        if not entry.allows(value):
+            raise ValueError(f"give {' or '.join(entry.enum) or entry.limits}")
+    except ValueError as err:
+        # A value with an @ may be an address with a password.
+        bad = "" if entry.secret or "@" in str(given) else f" {shown(given)}"
+        raise KooDriveConfigError(f"{where}: extra {entry.name}{bad} is wrong: {err}") from None
+    return value
+
+
+def _refuse_mask(name: str, value: object) -> None:
+    """Refuse Airflow's mask: the form of 3.0 tests a saved connection with it in place of each secret."""
+    if value == MASK:
+        raise KooDriveConfigError(
+            f"{name} is {MASK}, which Airflow shows in the place of a secret. {_TYPE_AGAIN}"
+        )
 
 
 def _complete_proxies(
@@ -124,7 +162,7 @@ def _complete_proxies(
 
 
 def _check_headers(where: str, login: str | None, password: str, extras: Mapping[str, Any]) -> None:
-    """Refuse what no header can carry, while it is known which field it comes from."""
+    """Refuse a value that no header can carry, while its field is known."""
     from airflow_provider_koodrive.api.http.headers import header_value
 
     token = {"password": password, "extra token_prefix": extras["token_prefix"]}
@@ -144,7 +182,7 @@ def _extra(where: str, text: str | None) -> dict[str, Any]:
     try:
         extra = json.loads(text)
     except (ValueError, RecursionError):
-        raise KooDriveConfigError(f"{where}: extra is not JSON") from None
+        raise KooDriveConfigError(f"{where}: extra is not JSON; write a JSON object") from None
     if not isinstance(extra, dict):
         raise KooDriveConfigError(f"{where}: extra must be a JSON object, not {type(extra).__name__}")
     # The test button of Airflow 2.11 sends each field of the form twice, once with this prefix.

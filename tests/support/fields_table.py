@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_koodrive.connection.fields import FIELDS, Field
-from airflow_provider_koodrive.connection.form import default_text, limits_text
+from airflow_provider_koodrive.connection.form import default_text
 
 
 def fields_table() -> str:
@@ -14,7 +14,7 @@ def fields_table() -> str:
 
 def _row(entry: Field) -> str:
     name = f"`{entry.name}`" if entry.standard else f"extra `{entry.name}`"
-    meaning = "; ".join(part for part in (entry.description, limits_text(entry)) if part)
+    meaning = "; ".join(part for part in (entry.description, entry.limits) if part)
     default = default_text(entry)
     return f"| {name} | {entry.label} | {meaning} | {f'`{default}`' if default else ''} |"
 

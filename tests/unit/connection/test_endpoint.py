@@ -1,4 +1,4 @@
-"""What an error about the endpoint says, and above all what it does not."""
+"""Errors about the endpoint: they show what was typed, but never a secret."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ def test_credentials(host):
     [
         (f"http://127.0.0.1/?token={SECRET}", "'http://127.0.0.1' has a path"),
         (f"https://drive.example.com/{SECRET}", "'https://drive.example.com' has a path"),
-        (f"drive.example.com#{SECRET}", "'https://drive.example.com' has a path"),
+        (f"drive.example.com#{SECRET}", "'drive.example.com' has a path"),
+        (f"HTTPS://Drive.Example.com/{SECRET}", "'HTTPS://Drive.Example.com' has a path"),
         (f"//drive.example.com/{SECRET}", "is not an endpoint"),
         (f"https://app:{SECRET}", "'https://app' is not an endpoint"),
         (f"https://[{SECRET}", "host is not an endpoint"),
@@ -54,8 +55,8 @@ def test_no_more_than_scheme_and_name(host, shown):
     assert shown in refused(host)
 
 
-def test_the_path_and_the_schema_have_words_of_their_own():
+def test_the_path_and_the_schema_have_errors_of_their_own():
     assert "schema" not in refused("https://drive.example.com/path")
     message = refused("https://drive.example.com", schema=SECRET)
-    assert "schema is set, for which KooDrive has no use" in message
+    assert "schema is set, but KooDrive does not use it" in message
     assert "path" not in message.partition(";")[0]

@@ -247,14 +247,14 @@ class TestEndpoint:
 
     @pytest.mark.parametrize("port", [-5, 0, 65536, 99999999, "0", "99999"])
     def test_a_number_that_is_no_port(self, port):
-        assert f"port {port} is no port; give a number from 1 to 65535" in refused(port=port)
+        assert f"port {port} is not a port; give a number from 1 to 65535" in refused(port=port)
 
     @pytest.mark.parametrize("port", [SECRET, 8443.5, [8443], 10**5000], ids=lambda port: type(port).__name__)
     def test_a_port_that_is_no_number(self, port):
-        assert "port is no number; give one from 1 to 65535" in refused(port=port)
+        assert "port is not a number; give one from 1 to 65535" in refused(port=port)
 
     def test_port_0_of_the_host(self):
-        assert "port 0 is no port" in refused(host="kd.example.com:0")
+        assert "port 0 is not a port" in refused(host="kd.example.com:0")
 
     def test_two_ports(self):
         assert "contradict" in refused(host="kd.example.com:8443", port=443)
@@ -366,7 +366,7 @@ class TestRefused:
     @pytest.mark.parametrize("placeholder", ["{name}", "{Id}", "{}", "{id", "id}", "{{id}}"])
     def test_placeholder_of_a_space_that_is_none(self, placeholder):
         message = refused({"space_url": f"https://drive.example.com/{placeholder}"})
-        assert "{id} and {containerId} are the only ones" in message
+        assert "{id} and {containerId} are the only placeholders" in message
 
     @pytest.mark.parametrize(
         "url",
