@@ -33,7 +33,9 @@ from airflow_provider_koodrive.api.http.request import (
     checked_path,
     encode_body,
     new_trace_id,
+    prepare,
     query_string,
+    url_of,
 )
 from airflow_provider_koodrive.api.http.retry import (
     LONGEST_RETRY_AFTER_SECONDS,
@@ -109,11 +111,14 @@ class KooDriveClient:
         self._session = _Session()
         self._session.mount("https://", DeadlineAdapter())
         self._session.mount("http://", DeadlineAdapter())
-        self._session.headers["Accept"] = "application/json"
-        self._session.headers["Accept-Encoding"] = ACCEPT_ENCODING
-        self._session.headers["User-Agent"] = header_value("User-Agent", user_agent)
+        self._headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": ACCEPT_ENCODING,
+            "Connection": "keep-alive",
+            "User-Agent": header_value("User-Agent", user_agent),
+        }
         if language is not None:
-            self._session.headers["language"] = header_value("language", language)
+            self._headers["language"] = header_value("language", language)
 
     @cached_property
     def _route(self) -> dict[str, Any]:
@@ -263,13 +268,10 @@ class KooDriveClient:
         :raises KooDriveError: of the kind that fits, with the call's details
         """
         method, path, trace_id = endpoint.method, endpoint.path_of(**(ids or {})), context.trace_id
-        url = self.endpoint + path + query_string(params)
-        body, headers = encode_body(json), {"X-Traceid": trace_id}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
+        query, body = query_string(params), encode_body(json)
         started = time.monotonic()
         try:
-            envelope = self._exchange(method, url, body, headers, context.deadline, endpoint.success_fields)
+            envelope = self._exchange(method, path, query, body, context, endpoint.success_fields)
             result = endpoint.parse(envelope)
         except KooDriveError as error:
             error.trace_id, error.method, error.path = trace_id, method, path
@@ -284,24 +286,24 @@ class KooDriveClient:
     def _exchange(
         self,
         method: str,
-        url: str,
+        path: str,
+        query: str,
         body: bytes | None,
-        headers: Mapping[str, str],
-        deadline: Deadline,
+        context: CallContext,
         expects: Sequence[str],
     ) -> dict[str, Any]:
-        left = deadline.left()
+        left = context.deadline.left()
         if left <= 0:
             advice = KooDriveConnectionError.advice_for_deadline
             raise KooDriveConnectionError(
                 "not sent, since the deadline has passed", advice=advice, sent=False
             )
-        transfer = Transfer(deadline, self._read_timeout)
+        transfer = Transfer(context.deadline, self._read_timeout)
         token = current_transfer.set(transfer)
         redactor = self._redactor
         try:
-            request = requests.Request(method, url, data=body, headers=headers, auth=self.auth)
-            prepared = self._session.prepare_request(request)
+            headers = {**self._headers, "X-Traceid": context.trace_id}
+            prepared = prepare(method, url_of(self.endpoint, path) + query, headers, body, self.auth)
             redactor = redactor.with_signature(str(prepared.headers.get("Authorization", "")))
             response = self._session.send(
                 prepared,

@@ -1,4 +1,4 @@
-"""What goes into a request: its trace id, and method, path, query and body, each checked."""
+"""Build a request: its trace id, and method, path, query and body, each checked."""
 
 from __future__ import annotations
 
@@ -6,18 +6,25 @@ import json as jsonlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlencode
+
+import requests
+from requests.structures import CaseInsensitiveDict
 
 from airflow_provider_koodrive.exceptions import KooDriveValidationError
 from airflow_provider_koodrive.formatting import one_line, shown
 
 if TYPE_CHECKING:
+    from requests.auth import AuthBase
+
     from airflow_provider_koodrive.api.http.timeouts import Deadline
 
 API_ROOT = "/koodrive/"
 MOST_ENCODINGS = 10
 UNDECODABLE = "\ufffd"  # what unquote() puts for bytes that are no UTF-8
+_METHODS_WITHOUT_BODY = ("GET", "HEAD")
 TRACE_ID_BYTES = 29  # 58 hexadecimal characters, the length that the documents ask for
 
 
@@ -111,3 +118,37 @@ def encode_body(json: Any) -> bytes | None:
         return jsonlib.dumps(json, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     except (TypeError, ValueError, RecursionError) as err:
         raise KooDriveValidationError(f"the body cannot be sent as JSON: {one_line(str(err))}") from None
+
+
+@lru_cache(maxsize=256)
+def url_of(endpoint: str, path: str) -> str:
+    """
+    Return the address of a path as ``requests`` writes it: the host in ASCII, the path percent-encoded.
+
+    :raises requests.RequestException: the endpoint cannot be read
+    """
+    return str(requests.Request("GET", endpoint + path).prepare().url)
+
+
+def prepare(
+    method: str, url: str, headers: Mapping[str, str], body: bytes | None, auth: AuthBase
+) -> requests.PreparedRequest:
+    """
+    Return a request that is ready to be sent.
+
+    ``Session.prepare_request`` checks and merges at each call what never changes here.
+
+    :param method: HTTP method in capitals
+    :param url: address, see :func:`url_of`, with an encoded query
+    :param headers: headers, except those of body and authentication
+    :param body: JSON; None sends no body
+    :param auth: signs the request
+    """
+    prepared = requests.PreparedRequest()
+    prepared.method, prepared.url, prepared.body = method, url, body
+    prepared.headers = CaseInsensitiveDict(headers)
+    if body is not None:
+        prepared.headers["Content-Type"] = "application/json"
+    if body is not None or method not in _METHODS_WITHOUT_BODY:
+        prepared.headers["Content-Length"] = str(len(body or b""))
+    return auth(prepared)
