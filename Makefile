@@ -16,7 +16,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV $(filter AIRFLOW_%,$(.VARIABLES))
 export UV_NO_CACHE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo ui test chaos lint format bench constraints dist matrix clean
+.PHONY: help venv demo ui test mutants chaos lint format bench constraints dist matrix clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -41,6 +41,12 @@ ui: $(READY)  ## Airflow's web interface with the sandbox behind it, until Ctrl-
 test: export AIRFLOW_HOME := $(CURDIR)/.airflow/tests
 test: lint  ## lint, types, architecture, all tests with branch coverage
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
+
+mutants: $(READY)  ## change the rules of creating and of retries in each place: do unit tests notice?
+	@$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt --group mutants
+	@rm -rf mutants
+	-$(BIN)/mutmut run
+	@$(BIN)/python scripts/mutants.py
 
 chaos: $(READY)  ## 2,000 creates while faults strike three calls in ten (SEED=1)
 	@exec $(BIN)/python scripts/chaos.py $(if $(SEED),--seed "$(SEED)")
@@ -72,5 +78,5 @@ matrix: dist  ## all tests with the wheel on each line of Airflow whose Python i
 	@exec $(BIN)/python scripts/matrix.py $(LINES) $(if $(REQUIRE),--require $(REQUIRE))
 
 clean:  ## remove everything that the targets above have made
-	rm -rf .venv .airflow dist build .coverage .hypothesis .import_linter_cache .mypy_cache .nox .pytest_cache .ruff_cache
+	rm -rf .venv .airflow dist build mutants .coverage .hypothesis .import_linter_cache .mypy_cache .nox .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -23,8 +23,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_koodrive.api.auth import AppAuth
 from airflow_provider_koodrive.api.client import KooDriveClient
+from airflow_provider_koodrive.api.create.runner import create_group_space
+from airflow_provider_koodrive.api.create.spec import GroupSpaceSpec
 from airflow_provider_koodrive.api.endpoints import CREATE_GROUP_SPACE, Endpoint
-from airflow_provider_koodrive.api.resources.group_spaces import GroupSpaces
 from airflow_provider_koodrive.exceptions import KooDriveError, KooDriveOutcomeUnknownError
 from airflow_provider_koodrive.sandbox.faults.plan import KINDS, OPERATION_NAMES
 from airflow_provider_koodrive.sandbox.server import Sandbox
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_koodrive.api.http.request import CallContext
 
-    Create = Callable[[GroupSpaces, "Order"], dict[str, Any]]
+    Create = Callable[[KooDriveClient, "Order"], dict[str, Any]]
 
 AT_ONCE = 8
 PROCESSES = 2
@@ -153,9 +154,10 @@ def main() -> int:
     return 1 if tally.duplicates or tally.lost else 0
 
 
-def create_space(spaces: GroupSpaces, order: Order) -> dict[str, Any]:
+def create_space(client: KooDriveClient, order: Order) -> dict[str, Any]:
     """Try once, as the operator does."""
-    return spaces.create(order.name, user_ids=order.user_ids, if_exists=order.if_exists, journal=order)
+    spec = GroupSpaceSpec.checked(order.name, user_ids=order.user_ids)
+    return create_group_space(client, spec, if_exists=order.if_exists, journal=order)
 
 
 def run(creates: int, seed: int, create: Create = create_space) -> Tally:
@@ -207,12 +209,11 @@ def attend_to(create: Create, url: str, auth: AppAuth, orders: list[Order]) -> N
         deadline=100 * TIMEOUT_SECONDS,
         backoff=0.05,
     )
-    spaces = GroupSpaces(client)
     for order in orders:
         client.order = order
         while order.space is None and len(order.errors) < TRIES:
             try:
-                order.space = create(spaces, order)
+                order.space = create(client, order)
             except KooDriveError as err:
                 order.errors.append(err)
     client.close()

@@ -209,9 +209,6 @@ class KooDriveClient:
         what: str,
         again: Callable[[KooDriveError], bool],
         context: CallContext,
-        *,
-        endless: bool = False,
-        jitter: bool = True,
     ) -> tenacity.Retrying:
         """
         Return the loop of one call: attempts, waits and a warning for each wait.
@@ -219,18 +216,13 @@ class KooDriveClient:
         :param what: the call, for the log
         :param again: whether an error leads to another attempt
         :param context: no attempt starts after its deadline
-        :param endless: whether there are as many attempts as the deadline allows
-        :param jitter: whether a wait may be shorter than the backoff
         """
-        stop: Any = tenacity.stop_before_delay(context.deadline.left())
-        if not endless:
-            stop |= tenacity.stop_after_attempt(self.max_attempts)
 
         def warn(state: tenacity.RetryCallState) -> None:
             log.warning(
-                "Attempt %s%s of %s failed: %s; next in %.1f s (trace id %s)",
+                "Attempt %s of %s of %s failed: %s; next in %.1f s (trace id %s)",
                 state.attempt_number,
-                "" if endless else f" of {self.max_attempts}",
+                self.max_attempts,
                 what,
                 state.outcome.exception() if state.outcome else None,
                 state.upcoming_sleep,
@@ -241,16 +233,29 @@ class KooDriveClient:
             retry=tenacity.retry_if_exception(
                 lambda error: isinstance(error, KooDriveError) and again(error)
             ),
-            wait=lambda state: wait_seconds(
-                state.attempt_number,
-                state.outcome.exception() if state.outcome else None,
-                backoff=self._backoff,
-                jitter=random.random() if jitter else 1.0,  # noqa: S311 - jitter needs no cryptography
-                longest_retry_after=self._longest_retry_after,
+            wait=lambda state: self.backoff_seconds(
+                state.attempt_number, state.outcome.exception() if state.outcome else None
             ),
-            stop=stop,
+            stop=tenacity.stop_before_delay(context.deadline.left())
+            | tenacity.stop_after_attempt(self.max_attempts),
             before_sleep=warn,
             reraise=True,
+        )
+
+    def backoff_seconds(self, attempt: int, error: BaseException | None, *, jitter: bool = True) -> float:
+        """
+        Return the seconds to wait after an attempt.
+
+        :param attempt: number of the attempt that failed, from 1
+        :param error: its error, which may have a ``Retry-After``
+        :param jitter: whether the wait may be shorter than the backoff
+        """
+        return wait_seconds(
+            attempt,
+            error,
+            backoff=self._backoff,
+            jitter=random.random() if jitter else 1.0,  # noqa: S311 - jitter needs no cryptography
+            longest_retry_after=self._longest_retry_after,
         )
 
     def send(

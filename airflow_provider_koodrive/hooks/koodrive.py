@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_koodrive.api.client import KooDriveClient
     from airflow_provider_koodrive.api.create.journal import CreateJournal
     from airflow_provider_koodrive.api.resources.group_spaces import GroupSpaces
+    from airflow_provider_koodrive.api.resources.own_spaces import OwnSpaces
     from airflow_provider_koodrive.types import CreatedGroupSpace, GroupSpace, GroupSpaceListing
 
 
@@ -138,14 +139,21 @@ class KooDriveHook(BaseHook):
         :raises KooDriveMembersError: the space exists, but some members are missing
         :raises KooDriveError: any other error of the call
         """
-        created = self._group_spaces.create(
+        from airflow_provider_koodrive.api.create.runner import create_group_space
+        from airflow_provider_koodrive.api.create.spec import GroupSpaceSpec
+
+        edition = self.settings.api_edition
+        spec = GroupSpaceSpec.checked(
             name,
             user_ids=user_ids,
             members=members,
             capacity=capacity,
             icon_url=icon_url,
-            if_exists=if_exists,
-            journal=journal,
+            api_edition=edition,
+            permission_template=self.settings.permission_template,
+        )
+        created = create_group_space(
+            self.client, spec, api_edition=edition, if_exists=if_exists, journal=journal
         )
         return cast("CreatedGroupSpace", created)
 
@@ -189,7 +197,7 @@ class KooDriveHook(BaseHook):
         :param name: the whole name
         :raises KooDriveError: the calling user's own spaces cannot be listed
         """
-        return cast("GroupSpace | None", self._group_spaces.find(name))
+        return cast("GroupSpace | None", self._own_spaces.find(name))
 
     def request(
         self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None
@@ -221,14 +229,16 @@ class KooDriveHook(BaseHook):
         return url
 
     @cached_property
+    def _own_spaces(self) -> OwnSpaces:
+        from airflow_provider_koodrive.api.resources.own_spaces import OwnSpaces
+
+        return OwnSpaces(self.client)
+
+    @cached_property
     def _group_spaces(self) -> GroupSpaces:
         from airflow_provider_koodrive.api.resources.group_spaces import GroupSpaces
 
-        return GroupSpaces(
-            self.client,
-            api_edition=self.settings.api_edition,
-            permission_template=self.settings.permission_template,
-        )
+        return GroupSpaces(self.client)
 
 
 def _is_in_task() -> bool:

@@ -137,7 +137,6 @@ class CreateGroupSpaceOperator(KooDriveBaseOperator):
             if self.if_exists != "skip" or err.code is not None:
                 raise
             raise AirflowSkipException(str(err)) from err
-        self.log.info("Group space %r %s", space["name"], "created" if space["created"] else "reused")
         task_instance = context.get("ti")  # none if a script calls execute by itself
         if task_instance:
             task_instance.xcom_push(key=KooDriveSpaceLink.xcom_key, value=self.hook.space_url(space))

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import psutil
 import pytest
 from deployment import NEEDS_AIRFLOW_3_3, Deployment, wait_for
+from support.spaces import Spaces
 
 from airflow_provider_koodrive.api.auth import AppAuth
 from airflow_provider_koodrive.api.client import KooDriveClient
-from airflow_provider_koodrive.api.resources.group_spaces import GroupSpaces
 from airflow_provider_koodrive.sandbox.server import Sandbox
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ def test_a_retry_does_not_take_what_somebody_else_created_in_between(
     deployment.pause("create_once", paused=True)
     kill(stuck.pid, with_supervisor=False)
     auth = AppAuth(sandbox.app_id, sandbox.app_secret, sandbox.admin_user_id)
-    others = GroupSpaces(KooDriveClient(sandbox.url, auth))
+    others = Spaces(KooDriveClient(sandbox.url, auth))
     other = others.create("Not mine", user_ids=sandbox.user_ids[1:2])
     deployment.pause("create_once", paused=False)
 

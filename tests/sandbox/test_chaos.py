@@ -8,14 +8,17 @@ import sys
 from copy import copy
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.spaces import Spaces
 
 from airflow_provider_koodrive.api.endpoints import CREATE_GROUP_SPACE
-from airflow_provider_koodrive.api.resources.group_spaces import GroupSpaces
 from airflow_provider_koodrive.exceptions import KooDriveOutcomeUnknownError, KooDriveServerError
 from airflow_provider_koodrive.sandbox.faults.plan import KINDS
+
+if TYPE_CHECKING:
+    from airflow_provider_koodrive.api.client import KooDriveClient
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 LAST_LINE = r"wanted 200, created (\d+), duplicates 0, lost 0, unknown \d+, calls (\d+), seconds \d+"
@@ -24,49 +27,49 @@ LAST_LINE = r"wanted 200, created (\d+), duplicates 0, lost 0, unknown \d+, call
 # Callers who do what must be found out; at the top of the module, since other processes run them.
 
 
-def send_until_it_works(spaces: GroupSpaces, order: Any) -> dict[str, Any]:
+def send_until_it_works(client: KooDriveClient, order: Any) -> dict[str, Any]:
     """Do what a generic HTTP operator does: send the POST again where the answer does not please."""
     body = {"name": order.name, "addGroupUsers": []}
-    answer = spaces.client.send(CREATE_GROUP_SPACE, spaces.client.new_context(), json=body)
+    answer = client.send(CREATE_GROUP_SPACE, client.new_context(), json=body)
     return {"id": answer["id"], "failedList": order.user_ids}
 
 
-def create(spaces: GroupSpaces, order: Any) -> dict[str, Any]:
-    return spaces.create(order.name, user_ids=order.user_ids, if_exists="reuse")
+def create(client: KooDriveClient, order: Any) -> dict[str, Any]:
+    return Spaces(client).create(order.name, user_ids=order.user_ids, if_exists="reuse")
 
 
-def create_and_say_nothing_of_it(spaces: GroupSpaces, order: Any) -> dict[str, Any]:
+def create_and_say_nothing_of_it(client: KooDriveClient, order: Any) -> dict[str, Any]:
     if order.noted is None:
-        order.noted = create(spaces, order)
+        order.noted = create(client, order)
     raise KooDriveServerError("something else went wrong")
 
 
-def do_nothing(_spaces: GroupSpaces, _order: Any) -> dict[str, Any]:
+def do_nothing(_client: KooDriveClient, _order: Any) -> dict[str, Any]:
     raise KooDriveServerError("something went wrong")
 
 
-def promise_and_do_nothing(_spaces: GroupSpaces, _order: Any) -> dict[str, Any]:
+def promise_and_do_nothing(_client: KooDriveClient, _order: Any) -> dict[str, Any]:
     return {"id": "1417956457311344513", "failedList": []}
 
 
-def forget_the_members(spaces: GroupSpaces, order: Any) -> dict[str, Any]:
-    return spaces.create(order.name, if_exists="reuse")
+def forget_the_members(client: KooDriveClient, order: Any) -> dict[str, Any]:
+    return Spaces(client).create(order.name, if_exists="reuse")
 
 
-def create_for_somebody_else_too(spaces: GroupSpaces, order: Any) -> dict[str, Any]:
-    client = copy(spaces.client)
-    client.auth = copy(client.auth)
-    client.auth.user_id = order.user_ids[0]
-    GroupSpaces(client).create(order.name, if_exists="reuse")
-    return create(spaces, order)
+def create_for_somebody_else_too(client: KooDriveClient, order: Any) -> dict[str, Any]:
+    other = copy(client)
+    other.auth = copy(client.auth)
+    other.auth.user_id = order.user_ids[0]
+    Spaces(other).create(order.name, if_exists="reuse")
+    return create(client, order)
 
 
-def create_dismiss_and_create(spaces: GroupSpaces, order: Any) -> dict[str, Any]:
-    spaces.dismiss(create(spaces, order)["id"])
-    return create(spaces, order)
+def create_dismiss_and_create(client: KooDriveClient, order: Any) -> dict[str, Any]:
+    Spaces(client).dismiss(create(client, order)["id"])
+    return create(client, order)
 
 
-def shrug(_spaces: GroupSpaces, order: Any) -> dict[str, Any]:
+def shrug(_client: KooDriveClient, order: Any) -> dict[str, Any]:
     raise KooDriveOutcomeUnknownError("nobody knows", name=order.name)
 
 

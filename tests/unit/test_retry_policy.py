@@ -15,9 +15,9 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 from packaging.version import Version
 from support.clients import sandbox_client
+from support.spaces import Spaces
 
 from airflow_provider_koodrive import exceptions
-from airflow_provider_koodrive.api.resources.group_spaces import GroupSpaces
 from airflow_provider_koodrive.exceptions import (
     KooDriveAuthenticationError,
     KooDriveConfigError,
@@ -123,7 +123,7 @@ class TestDecision:
         assert decided(policy, KooDriveOutcomeUnknownError("", name="Finance")) == 900
 
     def test_a_space_that_was_seen(self, policy, koodrive_sandbox):
-        spaces = GroupSpaces(sandbox_client(koodrive_sandbox))
+        spaces = Spaces(sandbox_client(koodrive_sandbox))
         spaces.create("Finance")
         with pytest.raises(KooDriveConflictError) as caught:
             spaces.create("Finance")
@@ -132,14 +132,14 @@ class TestDecision:
     def test_a_space_that_lists_do_not_show(self, policy, koodrive_sandbox):
         koodrive_sandbox.faults.add("create", "error_200", code=13000405)
         with pytest.raises(KooDriveConflictError) as caught:
-            GroupSpaces(sandbox_client(koodrive_sandbox)).create("Finance", if_exists="reuse")
+            Spaces(sandbox_client(koodrive_sandbox)).create("Finance", if_exists="reuse")
         assert decided(policy, caught.value) == LONGEST
 
     @pytest.mark.parametrize("date", [True, False])
     def test_a_retry_after_that_is_over(self, policy, koodrive_sandbox, date):
         koodrive_sandbox.faults.add("list", "throttle_429", seconds=0, date=date)
         with pytest.raises(KooDriveThrottledError) as caught:
-            GroupSpaces(sandbox_client(koodrive_sandbox)).create("Finance")
+            Spaces(sandbox_client(koodrive_sandbox)).create("Finance")
         assert caught.value.retry_after == 0
         assert decided(policy, caught.value) == 10
 

@@ -1,10 +1,15 @@
-"""What a create notes for its task's next try, and whose a space is that the lists show by then."""
+"""
+The note that a create leaves for the next try of its task, and the journal that keeps it.
+
+All times are KooDrive's own, from the ``Date`` headers of its lists: what this machine's clock shows is never
+compared with them. A ``Date`` has whole seconds.
+"""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass
-from enum import Enum
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pendulum
@@ -12,219 +17,207 @@ import pendulum
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_koodrive.api.http.server_clock import ServerClock
-
 log = logging.getLogger(__name__)
 
-# KooDrive's times and its Date header are compared, one of which has whole seconds only.
-CLOCK_TOLERANCE_SECONDS = 2
+# A gateway writes the Date and another machine the creation time; their clocks differ by less (inferred), and
+# a Date is cut to a second.
+CLOCK_TOLERANCE = timedelta(seconds=2)
 
-# How long KooDrive takes for a create at most, where a worker died and nobody saw the answer.
+# KooDrive takes no longer for a create, where a worker died and nobody saw the response (inferred).
 CREATE_SECONDS = 10
 
 # A create that was given up may still arrive so much later.
-LATE_SECONDS = 60
+LATE = timedelta(seconds=60)
 
 LONGEST_ATTEMPT_SECONDS = 24 * 60 * 60
-
-
-class Whose(Enum):
-    """Who created a space of the wanted name."""
-
-    OURS = "ours"
-    ANOTHERS = "another's"
-    UNCLEAR = "unclear"
 
 
 @dataclass(frozen=True)
 class Intent:
     """
-    What a try of a task was about to do, or did; times are ISO 8601, by KooDrive's clock.
+    The note of a create, as plain JSON; times are ISO 8601, by KooDrive's clock, None if it did not say them.
 
     :param name: name of the space
-    :param sent_at: when the create first went out
-    :param ours_until: until when a space of that name that appears is taken for this create's
-    :param settled_by: when KooDrive has carried out the create or never will
+    :param sent_at: the create was not sent earlier
+    :param ours_until: a space of that name that was created before is this create's
+    :param settled_by: by then KooDrive has carried out the create or never will
     :param trace_id: ``X-Traceid`` of the create
     :param space_id: id of the space, once it is known, be it the group's or the container's
     """
 
     name: str
-    sent_at: str
-    ours_until: str
-    settled_by: str
+    sent_at: str | None
+    ours_until: str | None
+    settled_by: str | None
     trace_id: str
     space_id: str | None = None
 
-    def whose(self, space: Mapping[str, Any], now: pendulum.DateTime) -> Whose:
-        """
-        Tell whether that try created this space of its name, as far as ids and times can tell.
-
-        :param now: the present time by KooDrive's clock, at the latest
-        """
-        if self.space_id is not None:
-            ids = (str(space["id"]), space.get("containerId"))
-            return Whose.OURS if self.space_id in ids else Whose.ANOTHERS
-        created = created_at(space)
-        # A create is noted after a look that found nothing, so an older space means that clocks differ, as
-        # one from the future does.
-        if created is None or not moment(self.sent_at) <= created <= now:
-            return Whose.UNCLEAR
-        if created <= moment(self.ours_until):
-            return Whose.OURS
-        return Whose.UNCLEAR if created <= moment(self.settled_by) else Whose.ANOTHERS
-
 
 class CreateJournal(Protocol):
-    """Remembers across processes what was sent, as plain JSON; the operator keeps it in Airflow."""
+    """Keeps one note across processes, as plain JSON; the operator keeps it in Airflow."""
 
     def read(self) -> dict[str, Any] | None:
-        """Return what an earlier try noted last, None where there is nothing."""
+        """Return the last note of an earlier try, None if there is none."""
 
     def note(self, intent: dict[str, Any]) -> None:
-        """Note what is about to be sent, or what came of it; see :class:`Intent`."""
+        """Keep what is about to be sent, or its result; see :class:`Intent`."""
 
     def forget(self) -> None:
-        """Forget what was noted: KooDrive refused it, so nothing is open."""
+        """Delete the note: KooDrive refused the create, so nothing is open."""
 
 
 class Notes:
     """
-    What one create notes in the journal, from before it is sent until its end is known.
+    The notes of one create, from before it is sent until its result is known.
 
-    :param journal: where to note it; None for nowhere
+    :param journal: keeps them; None to keep them in memory only
     :param name: name of the space
     :param trace_id: ``X-Traceid`` of the create
-    :param clock: KooDrive's clock
     """
 
-    def __init__(self, journal: CreateJournal | None, name: str, trace_id: str, clock: ServerClock) -> None:
+    def __init__(self, journal: CreateJournal | None, name: str, trace_id: str) -> None:
         self.earlier = read_intent(journal, name)
         self._journal = journal
         self._name = name
         self._trace_id = trace_id
-        self._clock = clock
         self._intent: Intent | None = None
-        self._first_sent: pendulum.DateTime | None = None
-        self._last_look: pendulum.DateTime | None = None
+        self._not_sent_before: datetime | None = None
 
     @property
     def last(self) -> Intent | None:
-        """What was noted last, by this try or the one before; None where nothing may have been sent."""
+        """The last note, by this try or an earlier one; None if nothing may have been sent."""
         return self._intent or self.earlier
 
-    def sending(self, longest: float) -> None:
+    @property
+    def not_sent_before(self) -> datetime | None:
+        """The time before which neither this try nor an earlier one has sent a create, None if unknown."""
+        return parsed(self.earlier.sent_at) if self.earlier else self._not_sent_before
+
+    def sending(self, listed_at: datetime | None, longest: float) -> None:
         """
         Note that the create is about to be sent.
 
-        :param longest: seconds after which it is given up
+        :param listed_at: KooDrive's time of the listing right before
+        :param longest: seconds after which the attempt is given up
         """
-        self._first_sent = self._first_sent or pendulum.now("UTC")
-        self._last_look = None
         longest = min(longest, LONGEST_ATTEMPT_SECONDS)
-        now = self._now()
-        self._note(now.add(seconds=min(longest, CREATE_SECONDS)), now.add(seconds=longest + LATE_SECONDS))
+        if self._intent is None and listed_at is not None:
+            self._not_sent_before = listed_at - CLOCK_TOLERANCE
+        created_by, settled_by = None, None
+        if listed_at is not None:
+            created_by = listed_at + timedelta(seconds=min(longest, CREATE_SECONDS)) + CLOCK_TOLERANCE
+            settled_by = listed_at + timedelta(seconds=longest) + LATE
+        if self.earlier is not None:
+            # The earlier try's create may still arrive.
+            created_by = later_of(created_by, parsed(self.earlier.ours_until))
+            earlier_settled_by = parsed(self.earlier.settled_by)
+            settled_by = max(settled_by, earlier_settled_by) if settled_by and earlier_settled_by else None
+        self._keep(
+            Intent(
+                self._name,
+                sent_at=text_of(self.not_sent_before),
+                ours_until=text_of(created_by),
+                settled_by=text_of(settled_by),
+                trace_id=self._trace_id,
+            )
+        )
 
-    def looked(self) -> None:
-        """Remember that a look at the lists has just ended."""
-        self._last_look = pendulum.now("UTC")
+    def created(self, space_id: str) -> None:
+        """Note the id of the space that this task has created."""
+        if self.last is not None:
+            self._keep(replace(self.last, space_id=space_id))
 
-    def known(self, space_id: str) -> None:
-        """Note the id of the space, which is this create's."""
-        self._first_sent = self._first_sent or pendulum.now("UTC")
-        now = self._now()
-        self._note(now, now.add(seconds=LATE_SECONDS), space_id)
+    def gave_up(self, listed_at: datetime | None, *, created: bool) -> None:
+        """
+        Note that this try ends and does not know the space.
 
-    def over(self) -> None:
-        """Note that this try ends and leaves it open whether the space was created."""
-        if self._intent is None:
+        :param listed_at: KooDrive's time of the last listing since the create was sent, None if there is none
+        :param created: whether KooDrive said that it has created the space
+        """
+        if self._intent is None or listed_at is None:
             return
-        # What comes after the last look, or after all where none succeeded, need not be its own.
-        _, end = self._clock.at(self._last_look or pendulum.now("UTC"))
-        ours_until = end if self._last_look else min(end, moment(self._intent.ours_until))
+        # What is created after that listing need not be this create's, unless this create has come about; it
+        # may be the earlier try's.
+        other = self._intent if created else self.earlier
+        ours_until = later_of(listed_at, parsed(other.ours_until) if other else None)
+        settled_by = later_of(listed_at + LATE, parsed(self._intent.settled_by))
+        intent = replace(self._intent, ours_until=text_of(ours_until), settled_by=text_of(settled_by))
         try:
-            self._note(ours_until, self._now().add(seconds=LATE_SECONDS), self._intent.space_id)
+            self._keep(intent)
         except Exception:  # whatever the journal's store raises: the error at hand matters more
             log.warning("The end of the create of %r cannot be noted", self._name, exc_info=True)
 
-    def take_back(self) -> None:
+    def withdraw(self) -> None:
         """Note that nothing came of what was about to be sent; what an earlier try sent stays open."""
         if self._journal and self._intent:
             if self.earlier is not None:
                 self._journal.note(asdict(self.earlier))
             else:
                 self._journal.forget()
-        self._intent = self._first_sent = None
+        self._intent = None
 
-    def sent_at(self) -> pendulum.DateTime:
-        """Return when the create that is open first went out, at the earliest, by KooDrive's clock."""
-        if self.earlier is not None:
-            return moment(self.earlier.sent_at)
-        earliest, _ = self._clock.at(self._first_sent or pendulum.now("UTC"))
-        return earliest.subtract(seconds=CLOCK_TOLERANCE_SECONDS)
+    def forget_earlier(self) -> None:
+        """Forget the earlier try: what it sent can no longer arrive."""
+        self.earlier = None
 
-    def whose(self, space: Mapping[str, Any]) -> Whose:
-        """Tell whether the earlier try created a space of the wanted name, or another's if there was none."""
-        return Whose.ANOTHERS if self.earlier is None else self.earlier.whose(space, self._now())
+    def is_earlier_over(self, listed_at: datetime | None) -> bool:
+        """
+        Return whether what the earlier try sent has arrived by now, or never will.
 
-    def is_settled(self) -> bool:
-        """Whether the earlier try's create has arrived by now, or never will."""
-        now, _ = self._clock.at(pendulum.now("UTC"))
-        return self.earlier is None or now > moment(self.earlier.settled_by)
+        :param listed_at: KooDrive's time of the listing that does not show the space
+        """
+        settled_by = parsed(self.earlier.settled_by) if self.earlier else None
+        return listed_at is not None and settled_by is not None and listed_at > settled_by
 
-    def _now(self) -> pendulum.DateTime:
-        """KooDrive's present time, at the latest."""
-        return self._clock.at(pendulum.now("UTC"))[1].add(seconds=CLOCK_TOLERANCE_SECONDS)
-
-    def _note(
-        self, ours_until: pendulum.DateTime, settled_by: pendulum.DateTime, space_id: str | None = None
-    ) -> None:
-        if self.earlier is not None:
-            # It may still arrive.
-            ours_until = max(ours_until, moment(self.earlier.ours_until))
-            settled_by = max(settled_by, moment(self.earlier.settled_by))
-        self._intent = Intent(
-            self._name,
-            sent_at=self.sent_at().isoformat(),
-            ours_until=ours_until.isoformat(),
-            settled_by=settled_by.isoformat(),
-            trace_id=self._trace_id,
-            space_id=space_id,
-        )
+    def _keep(self, intent: Intent) -> None:
+        self._intent = intent
         if self._journal:
-            self._journal.note(asdict(self._intent))
+            self._journal.note(asdict(intent))
 
 
 def read_intent(journal: CreateJournal | None, name: str) -> Intent | None:
-    """Return what an earlier try noted for a space of this name, None where that cannot be read."""
+    """Return the note of an earlier try for a space of this name, None if there is none that can be read."""
     noted = journal.read() if journal else None
     try:
         intent = Intent(**noted) if noted else None
         if intent is None or intent.name != name:
             return None
         for time in (intent.sent_at, intent.ours_until, intent.settled_by):
-            moment(time)
+            parsed(time)
     except (TypeError, ValueError, OverflowError):
         # Noted by another version of this provider, or by somebody else.
         return None
     return intent
 
 
-def created_at(space: Mapping[str, Any]) -> pendulum.DateTime | None:
-    """Return when a space was created, None where KooDrive does not tell it in a way that can be read."""
+def created_at(space: Mapping[str, Any]) -> datetime | None:
+    """Return when a space was created, None if KooDrive does not say it in a way that can be read."""
     try:
-        return moment(space.get("createTime"))
+        return parsed(space.get("createTime"))
     except (TypeError, ValueError, OverflowError):
         return None
 
 
-def moment(text: Any) -> pendulum.DateTime:
+def parsed(time: Any) -> datetime | None:
     """
-    Read a point in time.
+    Read a point in time; None stays None.
 
     :raises TypeError, ValueError, OverflowError: it is none
     """
-    read = pendulum.parse(text)
-    if not isinstance(read, pendulum.DateTime):
-        raise ValueError(f"{text!r} is not a point in time")
+    if time is None:
+        return None
+    read = pendulum.parse(time)
+    if not isinstance(read, datetime):
+        raise ValueError(f"{time!r} is not a point in time")
     return read
+
+
+def text_of(time: datetime | None) -> str | None:
+    """Return a point in time as ISO 8601; None stays None."""
+    return None if time is None else time.isoformat()
+
+
+def later_of(one: datetime | None, other: datetime | None) -> datetime | None:
+    """Return the later of two points in time, as far as they are known."""
+    known = [time for time in (one, other) if time is not None]
+    return max(known, default=None)

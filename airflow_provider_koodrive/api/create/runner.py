@@ -1,380 +1,377 @@
 """
-Creating exactly once.
+Create a group space exactly once.
 
-KooDrive's create has no idempotency key, and names are unique per creator only (user guide, "Group
-Space"). So the caller's own spaces are looked at before a create is sent, and again whenever an attempt
-leaves its outcome unknown; a create is sent again only after a look that succeeded and found nothing.
+Carries out the steps that :mod:`airflow_provider_koodrive.api.create.protocol` decides on.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+import time
+from collections import Counter
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_koodrive.api.create.journal import Notes, Whose, created_at
+from airflow_provider_koodrive.api.create.journal import Notes
+from airflow_provider_koodrive.api.create.ownership import Evidence, Owner, has_another_size, owner_of
+from airflow_provider_koodrive.api.create.protocol import (
+    Absent,
+    Claim,
+    Created,
+    Earlier,
+    Event,
+    Exhausted,
+    Finish,
+    Found,
+    GiveUp,
+    Incomplete,
+    Look,
+    LookFailed,
+    Phase,
+    Progress,
+    Send,
+    SendFailed,
+    Step,
+    WaitAndLook,
+    advance,
+    leaves_outcome_unknown,
+)
 from airflow_provider_koodrive.api.endpoints import CREATE_GROUP_SPACE
-from airflow_provider_koodrive.api.http.retry import Outcome, classify
-from airflow_provider_koodrive.api.resources.members import add_missing, has_others
+from airflow_provider_koodrive.api.resources.members import add_missing, list_member_ids
+from airflow_provider_koodrive.api.resources.own_spaces import OwnSpaces
 from airflow_provider_koodrive.exceptions import (
-    FINAL_ERRORS,
     KooDriveConflictError,
     KooDriveError,
     KooDriveMembersError,
     KooDriveOutcomeUnknownError,
     KooDrivePermissionError,
     KooDriveResponseError,
+    KooDriveValidationError,
 )
-from airflow_provider_koodrive.formatting import one_line
+from airflow_provider_koodrive.formatting import one_line, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
 
+    from airflow_provider_koodrive.api.client import KooDriveClient
     from airflow_provider_koodrive.api.create.journal import CreateJournal
-    from airflow_provider_koodrive.api.resources.group_spaces import GroupSpaces
-    from airflow_provider_koodrive.api.resources.members import Member
-    from airflow_provider_koodrive.api.resources.models import CreateAnswer
+    from airflow_provider_koodrive.api.create.spec import GroupSpaceSpec
 
 log = logging.getLogger(__name__)
 
-CREATE_PATH = CREATE_GROUP_SPACE.path
+LOOK_FOR_IT = "look for it among the calling user's own spaces in KooDrive before you create it again"
 
 
-@dataclass(frozen=True)
-class _Created:
-    answer: CreateAnswer
-
-
-class Creation:
+def create_group_space(
+    client: KooDriveClient,
+    spec: GroupSpaceSpec,
+    *,
+    api_edition: str = "2025-03",
+    if_exists: str = "fail",
+    journal: CreateJournal | None = None,
+) -> dict[str, Any]:
     """
-    One create, from the first look to the result.
+    Create a group space exactly once ("Creating a Group Space").
 
-    :param spaces: the caller's group spaces
-    :param body: body of the create
-    :param members: members that the space must have
-    :param reuse: whether an existing space of the caller is taken
-    :param journal: remembers across processes what was sent
+    :param client: the client that sends
+    :param spec: the space
+    :param api_edition: ``2025-03`` or ``2024-07``: how members are sent
+    :param if_exists: ``reuse`` returns the calling user's own space of that name, ``fail`` raises
+    :param journal: keeps a note across processes, so that the task's next try knows its own space
+    :return: ``id``, ``containerId``, ``name``, ``capacity`` (GB), ``created``, ``failedList``
+    :raises KooDriveValidationError: ``if_exists`` is neither; nothing was sent
+    :raises KooDriveConflictError: the space exists and ``if_exists`` is ``fail``
+    :raises KooDriveOutcomeUnknownError: it is not known whether the space was created
+    :raises KooDriveError: of the kind that fits
     """
+    if if_exists not in ("reuse", "fail"):
+        raise KooDriveValidationError(f"if_exists={shown(if_exists)} is neither 'reuse' nor 'fail'")
+    return _Creation(client, spec, api_edition, if_exists == "reuse", journal).run()
+
+
+class _Creation:
+    """One create, from the first look to the result."""
 
     def __init__(
         self,
-        spaces: GroupSpaces,
-        body: Mapping[str, Any],
-        members: Sequence[Member],
-        *,
+        client: KooDriveClient,
+        spec: GroupSpaceSpec,
+        api_edition: str,
         reuse: bool,
         journal: CreateJournal | None,
     ) -> None:
-        self._spaces = spaces
-        self._client = spaces.client
-        self._body = body
-        self._name = str(body["name"])
-        self._members = members
-        self._reuse = reuse
-        self._context = spaces.client.new_context()
-        self._trace_id = self._context.trace_id
-        self._notes = Notes(journal, self._name, self._trace_id, self._client.clock)
-        self._may_have_come = False
-        self._unknown = False
-        self._blind = False
-        self._refusal: KooDriveError | None = None
+        self._client = client
+        self._own_spaces = OwnSpaces(client)
+        self._spec = spec
+        self._api_edition = api_edition
+        self._context = client.new_context()
+        self._notes = Notes(journal, spec.name, self._context.trace_id)
+        self._progress = Progress(reuse, _left_by(self._notes))
+        self._waits: Counter[Phase] = Counter()
+        self._listed_at: datetime | None = (
+            None  # KooDrive's time of the last listing since the create was sent
+        )
+        self._look_error: KooDriveError | None = None
 
     def run(self) -> dict[str, Any]:
-        """Return the space, see :meth:`GroupSpaces.create`."""
         try:
-            space = self._first_look()
-            if space is None:
-                sent = self._send()
-                if isinstance(sent, _Created):
-                    return self._created(sent.answer)
-                space = sent
-            return self._take(space)
+            return self._run()
         except KooDriveOutcomeUnknownError:
-            self._notes.over()
+            self._notes.gave_up(self._listed_at, created=self._progress.answer is not None)
             raise
 
-    def _first_look(self) -> Mapping[str, Any] | None:
+    def _run(self) -> dict[str, Any]:
+        step: Step = Look()
+        while True:
+            match step:
+                case Claim(space):
+                    return self._claim(space)
+                case Finish(space):
+                    return self._finish(space)
+                case GiveUp(error):
+                    reason = self._reason_to_give_up(error)
+                    raise reason from (self._look_error if reason is error is not self._look_error else error)
+            event = self._carry_out(step)
+            self._progress, step = advance(self._progress, event)
+            if isinstance(event, SendFailed) and not self._progress.lost:
+                self._notes.withdraw()
+            if self._progress.earlier is Earlier.NOTHING:
+                self._notes.forget_earlier()
+
+    def _carry_out(self, step: Look | WaitAndLook | Send) -> Event:
+        if isinstance(step, Send):
+            return self._send()
+        if isinstance(step, WaitAndLook) and not self._wait(step.until_deadline):
+            return Exhausted()
+        return self._look()
+
+    def _look(self) -> Event:
+        answer = self._progress.answer
         try:
-            space = self._find()
-        except KooDriveError as err:
-            if not self._is_earlier_open():
-                raise
-            if isinstance(err, FINAL_ERRORS):
-                message = (
-                    f"{err.args[0]}; a create of the group space {self._name!r}, {self._when()}, is open"
-                )
-                raise type(err)(message, **err.details()) from err
-            raise self._nothing_tells(err) from err
-        if space is None and self._notes.is_settled():
-            self._notes.earlier = None
-        return space
-
-    def _is_earlier_open(self) -> bool:
-        return self._notes.earlier is not None and self._notes.earlier.space_id is None
-
-    def _take(self, space: Mapping[str, Any]) -> dict[str, Any]:
-        whose = self._whose(space)
-        if whose is Whose.OURS:
-            self._notes.known(space["id"])
-        elif whose is Whose.ANOTHERS or self._reuse:
-            self._notes.take_back()
-        else:
-            raise self._outcome_unknown(
-                f"nothing tells whether the calling user's group space {self._name!r}, id {space['id']}, "
-                f"created at {one_line(str(space.get('createTime')))}, comes from this create, "
-                f"{self._when()}, or from another: look in KooDrive, and take it with if_exists='reuse' if "
-                "it is the right one"
-            )
-        if whose is Whose.ANOTHERS and not self._reuse:
-            raise KooDriveConflictError(
-                f"the calling user already owns a group space {self._name!r}, id {space['id']}",
-                trace_id=self._trace_id,
-            ) from self._refusal
-        return self._result(space, whose is Whose.OURS, self._complete(space))
-
-    def _whose(self, space: Mapping[str, Any]) -> Whose:
-        if self._unknown and not (self._blind and self._is_older(space)):
-            whose = Whose.OURS
-        elif self._unknown and self._notes.earlier is None:
-            whose = Whose.UNCLEAR
-        else:
-            whose = self._notes.whose(space)
-        guessed = self._unknown or self._is_earlier_open()
-        return Whose.UNCLEAR if guessed and whose is Whose.OURS and self._differs(space) else whose
-
-    def _differs(self, space: Mapping[str, Any]) -> bool:
-        """Whether a space is not what was asked for, so that it need not be ours."""
-        if self._has_another_size(space):
-            return True
-        if self._unknown and not self._is_older(space):
-            return False  # a look before the create has not shown it
-        try:
-            return has_others(
-                self._client,
-                space,
-                self._members,
-                owners=self._spaces.caller(self._context),
-                context=self._context,
+            found = self._own_spaces.look_up(
+                self._spec.name, new_id=answer["id"] if answer else None, context=self._context
             )
         except KooDriveError as err:
-            if self._reuse or isinstance(err, KooDrivePermissionError):
-                return False  # nothing tells, so the time has to
-            raise self._nothing_tells(err) from err
-
-    def _send(self) -> _Created | Mapping[str, Any]:
-        what = f"POST {CREATE_PATH} of {self._name!r}"
-        try:
-            return self._client.repeating(what, self._again, self._context)(self._attempt)
-        except KooDriveError as err:
-            if self._unknown or self._notes.earlier is not None:
-                raise self._nothing_tells(err) from err
-            raise
-
-    def _attempt(self) -> _Created | Mapping[str, Any]:
-        """Return KooDrive's answer, or the space that is there already."""
-        if self._may_have_come:
-            space = self._find()
-            if space is not None:
-                return space
-        self._may_have_come = True  # by the next attempt, before which time passes
-        self._notes.sending(min(self._client.longest_attempt, self._context.deadline.left()))
-        try:
-            return _Created(self._client.send(CREATE_GROUP_SPACE, self._context, json=self._body))
-        except KooDriveError as err:
-            outcome = classify("POST", err)
-            if outcome is Outcome.UNKNOWN:
-                self._unknown = True
-            elif not self._unknown:
-                self._notes.take_back()
-            if outcome is Outcome.NOT_APPLIED or not (self._unknown or _may_mean_exists(err)):
-                raise
-            if outcome is Outcome.REJECTED:
-                return self._look_after(err)
-            space = self._find()
-            if space is None:
-                raise
-            return space
-
-    def _should_be_there(self, refusal: KooDriveError) -> bool:
-        """Whether the space exists by what was sent or answered, and lists may only show it later."""
-        sent_before = self._unknown or self._notes.earlier is not None
-        return sent_before or (self._reuse and isinstance(refusal, KooDriveConflictError))
-
-    def _look_after(self, refusal: KooDriveError) -> Mapping[str, Any]:
-        """Look for a space that may exist by what KooDrive has answered, again and again if it should."""
-        self._refusal = refusal
-
-        def look() -> Mapping[str, Any]:
-            try:
-                space = self._find()
-            except KooDriveError as err:
-                raise refusal from err
-            if space is None:
-                raise refusal
-            return space
-
-        if not self._should_be_there(refusal):
-            return look()
-        ours = self._unknown or self._is_earlier_open()
-        return self._look_again(
-            look,
-            lambda error: error is refusal and not isinstance(error.__cause__, FINAL_ERRORS),
-            patient=ours and _may_mean_exists(refusal),
+            self._look_error = err
+            return LookFailed(err)
+        self._look_error = None
+        self._listed_at = found.date
+        if found.space is not None:
+            return Found(found.space)
+        if found.complete:
+            return Absent(self._notes.is_earlier_over(found.date))
+        return Incomplete(
+            KooDriveResponseError(
+                "KooDrive's lists lack group spaces that they count, so they do not say whether the calling "
+                f"user owns {self._spec.name!r}",
+                trace_id=self._context.trace_id,
+            )
         )
 
-    def _look_again(
-        self,
-        look: Callable[[], Mapping[str, Any]],
-        again: Callable[[KooDriveError], bool],
-        *,
-        patient: bool,
-    ) -> Mapping[str, Any]:
-        what = f"the look for {self._name!r}"
-        # Without jitter, which may have all looks at once.
-        repeat = self._client.repeating(what, again, self._context, endless=patient, jitter=False)
-        space: Mapping[str, Any] = repeat(look)
-        return space
-
-    def _again(self, error: KooDriveError) -> bool:
-        return error is not self._refusal and classify("POST", error) is not Outcome.REJECTED
-
-    def _find(self, new_id: str | None = None) -> Mapping[str, Any] | None:
-        space, complete = self._spaces.look(self._name, new_id=new_id, context=self._context)
-        if space is None and not complete:
-            if self._unknown or self._notes.earlier is not None:
-                raise KooDriveResponseError(
-                    "KooDrive's lists lack group spaces that they count, so nothing tells whether the "
-                    f"calling user owns {self._name!r}",
-                    trace_id=self._trace_id,
-                )
-            self._blind = True
-        self._notes.looked()
-        return space
-
-    def _created(self, answer: CreateAnswer) -> dict[str, Any]:
-        answered = answer["id"]
-        if answered is not None:
-            self._notes.known(answered)
-        space = self._listed(answered)
-        if space["id"] != answered:
-            self._notes.known(space["id"])
-        return self._result(space, True, answer["failedList"])
-
-    def _listed(self, new_id: str | None) -> Mapping[str, Any]:
-        """Look the new space up: documents differ on whether the answer's id is the group's."""
-
-        def look() -> Mapping[str, Any]:
-            space = self._find(new_id)
-            if space is None:
-                raise self._outcome_unknown(
-                    f"KooDrive created the group space {self._name!r}, {self._when()}, but its lists do not "
-                    "show it yet: look for it among the calling user's own in KooDrive"
-                )
-            return space
-
-        may_be_the_groups = new_id is not None and new_id.isdecimal()
+    def _send(self) -> Event:
+        longest = min(self._client.longest_attempt, self._context.deadline.left())
+        self._notes.sending(self._listed_at, longest)
+        self._listed_at = None
         try:
-            return self._look_again(
-                look,
-                # The latter where lists do not show yet what they count.
-                lambda error: isinstance(error, KooDriveOutcomeUnknownError | KooDriveResponseError),
-                patient=not may_be_the_groups,
+            answer = self._client.send(
+                CREATE_GROUP_SPACE, self._context, json=self._spec.to_json(self._api_edition)
             )
         except KooDriveError as err:
-            if may_be_the_groups:
-                log.warning(
-                    "Group space %r is created, but its containerId cannot be looked up: %s", self._name, err
-                )
-                return {"id": new_id}
-            if isinstance(err, KooDriveOutcomeUnknownError):
-                raise
+            return SendFailed(err)
+        if answer["id"] is not None:
+            self._notes.created(answer["id"])
+        return Created(answer)
+
+    def _wait(self, until_deadline: bool) -> bool:
+        """Wait before the next look; return False if no attempt or no time is left for it."""
+        phase, most = self._progress.phase, self._client.max_attempts
+        self._waits[phase] += 1
+        attempt = self._waits[phase]
+        seconds = self._client.backoff_seconds(
+            attempt,
+            self._progress.error,
+            # With jitter, all looks for what KooDrive shows late could come at once.
+            jitter=phase is Phase.LOOK_BEFORE_RESEND,
+        )
+        if (attempt >= most and not until_deadline) or seconds >= self._context.deadline.left():
+            return False
+        log.warning(
+            "Attempt %s%s to %s group space %r failed: %s; next in %.1f s (trace id %s)",
+            attempt,
+            "" if until_deadline else f" of {most}",
+            "create" if phase is Phase.LOOK_BEFORE_RESEND else "find",
+            self._spec.name,
+            self._progress.error or "KooDrive created it, but its lists do not show it yet",
+            seconds,
+            self._context.trace_id,
+        )
+        time.sleep(seconds)
+        return True
+
+    def _finish(self, space: Mapping[str, Any]) -> dict[str, Any]:
+        answer = self._progress.answer
+        assert answer is not None  # noqa: S101 - only KooDrive's answer to the create leads to Finish
+        if "containerId" not in space:
+            log.warning(
+                "Group space %r is created, but its containerId cannot be looked up: %s",
+                self._spec.name,
+                self._progress.error or "KooDrive's lists do not show it yet",
+            )
+        if space["id"] != answer["id"]:
+            self._notes.created(space["id"])
+        log.info("Group space %r created, id %s", self._spec.name, space["id"])
+        return self._result(space, True, answer["failedList"])
+
+    def _claim(self, space: Mapping[str, Any]) -> dict[str, Any]:
+        name, owner = self._spec.name, self._owner(space)
+        if owner is Owner.OURS:
+            self._notes.created(space["id"])
+            how = "created" if self._progress.lost else "taken back from an earlier try"
+        elif owner is Owner.UNDECIDED and not self._progress.reuse:
             raise self._outcome_unknown(
-                f"KooDrive created the group space {self._name!r}, {self._when()}, but its lists cannot be "
-                f"asked for its id, since {err.args[0]}: look for it among the calling user's own in KooDrive"
-            ) from err
+                f"the calling user owns a group space {name!r}, id {space['id']}, created at "
+                f"{one_line(str(space.get('createTime')))}, but it is not known whether it comes from this "
+                f"create, {self._when()}, or from another",
+                "look at it in KooDrive, and reuse it with if_exists='reuse' if it is the right one",
+            )
+        else:
+            self._notes.withdraw()
+            how = "reused"
+            if not self._progress.reuse:
+                raise KooDriveConflictError(
+                    f"the calling user already owns a group space {name!r}, id {space['id']}",
+                    trace_id=self._context.trace_id,
+                ) from self._progress.error
+        failed = self._complete(space)
+        log.info("Group space %r %s, id %s", name, how, space["id"])
+        return self._result(space, owner is Owner.OURS, failed)
+
+    def _owner(self, space: Mapping[str, Any]) -> Owner:
+        evidence = Evidence(
+            spec=self._spec,
+            earlier=self._notes.earlier,
+            lost=self._progress.lost,
+            absence_shown=self._progress.absence_shown,
+            not_sent_before=self._notes.not_sent_before,
+            listed_at=self._listed_at,
+        )
+        owner = owner_of(space, evidence)
+        return owner_of(space, evidence, self._others_in(space)) if owner is Owner.ASK_MEMBERS else owner
+
+    def _others_in(self, space: Mapping[str, Any]) -> Collection[str]:
+        try:
+            members = list_member_ids(self._client, str(space["id"]), self._context)
+            return members.difference(self._own_spaces.caller_ids(self._context))
+        except KooDriveError as err:
+            if self._progress.reuse or isinstance(err, KooDrivePermissionError):
+                return ()  # nobody says, so the time has to decide
+            raise self._not_known_whether_created(err) from err
 
     def _complete(self, space: Mapping[str, Any]) -> list[str]:
-        if self._has_another_size(space):
+        name, members = self._spec.name, self._spec.members
+        if has_another_size(space, self._spec):
             log.warning(
                 "Group space %r has %s GB, not %s: no call of KooDrive's changes that (trace id %s)",
-                self._name,
+                name,
                 space["capacity"],
-                self._body["capacity"],
-                self._trace_id,
+                self._spec.capacity,
+                self._context.trace_id,
             )
         try:
             return add_missing(
                 self._client,
                 str(space["id"]),
-                self._members,
-                api_edition=self._spaces.api_edition,
+                members,
+                api_edition=self._api_edition,
                 context=self._context,
             )
         except KooDriveError as err:
             message = (
-                f"the group space {self._name!r}, id {space['id']}, exists, but nothing tells whether it has "
-                f"all of its {len(self._members)} members: {err.args[0]}; another try adds what it lacks"
+                f"the group space {name!r}, id {space['id']}, exists, but it is not known whether it has all "
+                f"of its {len(members)} members: {err.args[0]}"
             )
-            if isinstance(err, FINAL_ERRORS):
-                raise type(err)(message, **err.details()) from err
+            if not err.retryable:
+                raise _with_message(err, message) from err
             raise KooDriveMembersError(
                 message,
-                failed=[member.user_id for member in self._members],
+                advice="let the task try again: another try adds the members that the space lacks",
+                failed=[member.user_id for member in members],
                 retry_after=getattr(err, "retry_after", None),
                 **err.details(),
             ) from err
 
-    def _has_another_size(self, space: Mapping[str, Any]) -> bool:
-        wanted = self._body.get("capacity")
-        return wanted is not None and space.get("capacity") not in (None, wanted)
-
-    def _result(self, space: Mapping[str, Any], created: bool, failed: list[str]) -> dict[str, Any]:
+    def _result(self, space: Mapping[str, Any], created: bool, failed: Sequence[str]) -> dict[str, Any]:
         if failed:
             log.warning(
                 "KooDrive could not add %s members to the group space %r: %s (trace id %s)",
                 len(failed),
-                self._name,
+                self._spec.name,
                 ", ".join(failed),
-                self._trace_id,
+                self._context.trace_id,
             )
         return {
             "id": space["id"],
             "containerId": space.get("containerId"),
-            "name": self._name,
-            "capacity": space.get("capacity") or self._body.get("capacity"),
+            "name": self._spec.name,
+            "capacity": space.get("capacity") or self._spec.capacity,
             "created": created,
-            "failedList": failed,
+            "failedList": list(failed),
         }
 
-    def _nothing_tells(self, cause: KooDriveError) -> KooDriveOutcomeUnknownError:
+    def _reason_to_give_up(self, error: KooDriveError | None) -> KooDriveError:
+        created = f"KooDrive created the group space {self._spec.name!r}, {self._when()}, but its "
+        if error is None:
+            return self._outcome_unknown(f"{created}lists do not show it yet", LOOK_FOR_IT)
+        if self._progress.phase is Phase.CONFIRMING:
+            return self._outcome_unknown(f"{created}id cannot be looked up: {error.args[0]}", LOOK_FOR_IT)
+        if leaves_outcome_unknown(self._progress, error):
+            return self._not_known_whether_created(error)
+        if self._progress.outcome_unknown:
+            return _with_message(
+                error,
+                f"{error.args[0]}; the outcome of a create of the group space {self._spec.name!r}, "
+                f"{self._when()}, is open",
+            )
+        return error
+
+    def _not_known_whether_created(self, cause: KooDriveError) -> KooDriveOutcomeUnknownError:
         error = self._outcome_unknown(
-            f"nothing tells whether KooDrive created the group space {self._name!r}, {self._when()}, since "
-            f"{cause}: look for it among the calling user's own in KooDrive before creating it again"
+            f"it is not known whether KooDrive created the group space {self._spec.name!r}, {self._when()}, "
+            f"since {cause}",
+            LOOK_FOR_IT,
         )
-        if cause.path == CREATE_PATH:
+        if cause.path == CREATE_GROUP_SPACE.path:
             error.http_status, error.code, error.msg = cause.http_status, cause.code, cause.msg
         return error
 
-    def _when(self) -> str:
-        noted = self._notes.last
-        return f"first sent {noted.sent_at} by KooDrive's clock" if noted else "sent just now"
-
-    def _outcome_unknown(self, message: str) -> KooDriveOutcomeUnknownError:
+    def _outcome_unknown(self, message: str, advice: str) -> KooDriveOutcomeUnknownError:
         noted = self._notes.last
         return KooDriveOutcomeUnknownError(
             message,
-            name=self._name,
+            advice=advice,
+            name=self._spec.name,
             # The create's, which may be an earlier try's.
-            trace_id=noted.trace_id if noted else self._trace_id,
-            method="POST",
-            path=CREATE_PATH,
+            trace_id=noted.trace_id if noted else self._context.trace_id,
+            method=CREATE_GROUP_SPACE.method,
+            path=CREATE_GROUP_SPACE.path,
         )
 
-    def _is_older(self, space: Mapping[str, Any]) -> bool:
-        created = created_at(space)
-        return created is not None and created < self._notes.sent_at()
+    def _when(self) -> str:
+        noted = self._notes.last
+        return (
+            f"first sent {noted.sent_at} by KooDrive's clock" if noted and noted.sent_at else "sent just now"
+        )
 
 
-def _may_mean_exists(error: KooDriveError) -> bool:
-    # KooDrive's documents give no code for a name that is taken: any refusal of unknown meaning counts.
-    return isinstance(error, KooDriveConflictError) or type(error) is KooDriveError
+def _left_by(notes: Notes) -> Earlier:
+    if notes.earlier is None:
+        return Earlier.NOTHING
+    return Earlier.UNKNOWN if notes.earlier.space_id is None else Earlier.CREATED
+
+
+def _with_message(error: KooDriveError, message: str) -> KooDriveError:
+    """Return the same error with another text."""
+    changed = copy(error)
+    changed.args = (message, *error.args[1:])
+    return changed

@@ -8,6 +8,7 @@ Sources in KooDrive's documents: "Creating a Group Space", "Adding Group Members
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,9 @@ LEGACY_EDITION = "2024-07"
 CUSTOM_TEMPLATE = -1
 LARGEST_ID = 2**64
 PAGE_SIZE = 100
+
+# Halving isolates four unknown users among 200 with 55 calls; where far more are refused, it is no use.
+MOST_BATCHES = 64
 
 # What KooDrive's console gives a new member: the preset "Unable to delete".
 NEW_MEMBER_CAPABILITIES = {
@@ -146,71 +150,15 @@ def add_missing(
     return repeat(_add, client, group_id, wanted, api_edition, context)
 
 
-def has_others(
-    client: KooDriveClient,
-    space: Mapping[str, Any],
-    wanted: Sequence[Member],
-    *,
-    owners: Sequence[str],
-    context: CallContext,
-) -> bool:
+def list_member_ids(client: KooDriveClient, group_id: str, context: CallContext) -> set[str]:
     """
-    Tell whether a space has members who were not wanted for it; of those wanted, some may have failed.
+    Return the user ids of all members of a space.
 
-    :param space: the space, as lists show it
-    :param owners: the calling user's ids, where they are known
+    :param group_id: the space's group id
     :param context: deadline and trace id
-    :raises KooDriveError: KooDrive cannot be asked
+    :raises KooDriveError: of the kind that fits
     """
-    own = {*owners, space.get("ownerId") or space.get("creator")}
-    present = _present(client, str(space["id"]), context)
-    return bool(present - own - {member.user_id for member in wanted})
 
-
-def _add(
-    client: KooDriveClient, group_id: str, wanted: Sequence[Member], api_edition: str, context: CallContext
-) -> list[str]:
-    try:
-        missing = _lacking(client, group_id, wanted, context)
-    except KooDrivePermissionError as err:
-        # The space is there: its members are reported, rather than lost with an error about them.
-        log.warning("KooDrive does not tell the members, so that %s are not added: %s", len(wanted), err)
-        return [member.user_id for member in wanted]
-    return _add_batch(client, group_id, missing, api_edition, context) if missing else []
-
-
-def _add_batch(
-    client: KooDriveClient, group_id: str, missing: Sequence[Member], api_edition: str, context: CallContext
-) -> list[str]:
-    body = _batch_body(missing, api_edition)
-    try:
-        answer = client.send(ADD_MEMBERS, context, ids={"group_id": group_id}, json=body)
-    except KooDriveError as err:
-        if classify("POST", err) is not Outcome.REJECTED or isinstance(err, KooDriveAuthenticationError):
-            raise
-        log.warning("KooDrive adds none of %s members: %s", len(missing), err)
-        half = len(missing) // 2
-        if half == 0 or isinstance(err, KooDrivePermissionError):
-            return [member.user_id for member in missing]
-        # One whom KooDrive does not know may have all refused.
-        parts = (missing[:half], missing[half:])
-        return [
-            failed for part in parts for failed in _add_batch(client, group_id, part, api_edition, context)
-        ]
-    if answer["failedList"] or answer["status"] == 0:
-        return answer["failedList"]
-    # KooDrive does not say whether all were added, or which were not.
-    return [member.user_id for member in _lacking(client, group_id, missing, context)]
-
-
-def _lacking(
-    client: KooDriveClient, group_id: str, wanted: Sequence[Member], context: CallContext
-) -> list[Member]:
-    present = _present(client, group_id, context)
-    return [member for member in wanted if member.user_id not in present]
-
-
-def _present(client: KooDriveClient, group_id: str, context: CallContext) -> set[str]:
     def fetch(offset: int) -> Any:
         params = {"offset": offset, "limit": PAGE_SIZE}
         return client.call(LIST_MEMBERS, ids={"group_id": group_id}, params=params, context=context)
@@ -222,6 +170,64 @@ def _present(client: KooDriveClient, group_id: str, context: CallContext) -> set
         what=f"members (trace id {context.trace_id})",
     )
     return {member["userId"] for _, new in pages for member in new}
+
+
+def _add(
+    client: KooDriveClient, group_id: str, wanted: Sequence[Member], api_edition: str, context: CallContext
+) -> list[str]:
+    try:
+        missing = _lacking(client, group_id, wanted, context)
+    except KooDrivePermissionError as err:
+        # The space is there: its members are reported, rather than lost with an error about them.
+        log.warning("KooDrive does not tell the members, so that %s are not added: %s", len(wanted), err)
+        return [member.user_id for member in wanted]
+    return _add_batches(client, group_id, missing, api_edition, context) if missing else []
+
+
+def _add_batches(
+    client: KooDriveClient, group_id: str, missing: Sequence[Member], api_edition: str, context: CallContext
+) -> list[str]:
+    """Add members; one whom KooDrive does not know may have a whole batch refused, so that is halved."""
+    failed: list[str] = []
+    batches = deque([missing])
+    for _ in range(MOST_BATCHES):
+        if not batches:
+            return failed
+        batch = batches.popleft()
+        try:
+            failed += _add_batch(client, group_id, batch, api_edition, context)
+        except KooDriveError as err:
+            if classify("POST", err) is not Outcome.REJECTED or isinstance(err, KooDriveAuthenticationError):
+                raise
+            log.warning("KooDrive adds none of %s members: %s", len(batch), err)
+            half = len(batch) // 2
+            if half == 0 or isinstance(err, KooDrivePermissionError):
+                failed += [member.user_id for member in batch]
+            else:
+                batches += [batch[:half], batch[half:]]
+    left = [member.user_id for batch in batches for member in batch]
+    if left:
+        log.warning("%s members are not added after %s refused batches", len(left), MOST_BATCHES)
+    return failed + left
+
+
+def _add_batch(
+    client: KooDriveClient, group_id: str, batch: Sequence[Member], api_edition: str, context: CallContext
+) -> list[str]:
+    answer = client.send(
+        ADD_MEMBERS, context, ids={"group_id": group_id}, json=_batch_body(batch, api_edition)
+    )
+    if answer["failedList"] or answer["status"] == 0:
+        return answer["failedList"]
+    # KooDrive does not say whether all were added, or which were not.
+    return [member.user_id for member in _lacking(client, group_id, batch, context)]
+
+
+def _lacking(
+    client: KooDriveClient, group_id: str, wanted: Sequence[Member], context: CallContext
+) -> list[Member]:
+    present = list_member_ids(client, group_id, context)
+    return [member for member in wanted if member.user_id not in present]
 
 
 def _batch_body(members: Sequence[Member], api_edition: str) -> dict[str, Any]:

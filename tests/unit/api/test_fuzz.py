@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.clients import app_client, token_client
 from support.raw_server import Exchange, RawServer
+from support.spaces import Spaces
 
 from airflow_provider_koodrive.api.create.journal import read_intent
-from airflow_provider_koodrive.api.resources.group_spaces import GroupSpaces
 from airflow_provider_koodrive.connection.check import check_client
 from airflow_provider_koodrive.exceptions import KooDriveError, KooDriveOutcomeUnknownError
 
@@ -47,6 +47,8 @@ OVER, OPEN = Journal(), Journal()
 # When these first tries were, by the server's clock: as RECORD was created, and so late that a create from
 # then may still arrive.
 FIRST_TRIES = [(OVER, "Sun, 22 Nov 2026 01:00:00 GMT"), (OPEN, "Wed, 01 Jan 2098 00:00:00 GMT")]
+
+LATER = "Sun, 22 Nov 2026 01:00:30 GMT"
 
 CALLS = {
     "create": lambda spaces: spaces.create("Finance", user_ids=["7", "8"], capacity=1),
@@ -94,7 +96,7 @@ def first_tries(url, answers):
         answers.queue, answers.ends = [a_list_of(date=date)] * 2, True
         client = token_client(url)
         with pytest.raises(KooDriveOutcomeUnknownError):
-            GroupSpaces(client).create("Finance", journal=journal)
+            Spaces(client).create("Finance", journal=journal)
         client.close()
         assert read_intent(journal, "Finance") is not None
 
@@ -105,7 +107,7 @@ def told_by(url: str, answers: Answers, call, queue: list[bytes], ends: bool, ma
     client = make(url, **PATIENCE)
     started = time.monotonic()
     try:
-        result = CALLS[call](GroupSpaces(client))
+        result = CALLS[call](Spaces(client))
         return result if isinstance(result, str) else ""
     except KooDriveError as error:
         return str(error)
@@ -265,11 +267,11 @@ quick = settings(max_examples=max(1, settings.default.max_examples // 5))
 
 def test_a_retry_knows_its_own_space(url, answers):
     """Else the calls of a retry would test nothing of one."""
-    answers.queue, answers.ends = [a_list_of(RECORD)] * 20, False
+    answers.queue, answers.ends = [a_list_of(RECORD, date=LATER)] * 20, False
     client = app_client(url)
-    assert CALLS["retry"](GroupSpaces(client))["created"] is True
+    assert CALLS["retry"](Spaces(client))["created"] is True
     with pytest.raises(KooDriveOutcomeUnknownError, match="comes from this create"):
-        CALLS["early retry"](GroupSpaces(client))
+        CALLS["early retry"](Spaces(client))
     client.close()
 
 
@@ -313,7 +315,7 @@ def test_one_strange_field(url, answers, call, field):
         lists = {name: [record] for name in ("groups", "teams", "userGroupMemberInfos")}
         body = {"code": 0, "id": "17", "total": 1, "data": record, **lists, "failedList": []}
         body[field] = [strange] if field == "failedList" else strange
-        queue = [with_length(as_json(body))] * 8
+        queue = [with_length(as_json(body), headers=(("Date", LATER),))] * 8
         assert told_by(url, answers, call, queue, ends=False, make=app_client).isprintable(), strange[:40]
 
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import pytest
 from support.clients import sandbox_client
 from support.relay import relay
+from support.spaces import Spaces
 
-from airflow_provider_koodrive.api.resources.group_spaces import GroupSpaces
 from airflow_provider_koodrive.api.resources.members import NEW_MEMBER_CAPABILITIES
 from airflow_provider_koodrive.exceptions import (
     KooDriveAuthenticationError,
@@ -47,17 +47,17 @@ def operations(sandbox) -> list[str]:
     return [call.operation for call in sandbox.calls]
 
 
-def spaces_of(sandbox, edition="2025-03", user=0, kind="app", **options) -> GroupSpaces:
+def spaces_of(sandbox, edition="2025-03", user=0, kind="app", **options) -> Spaces:
     user_id = sandbox.user_ids[user]
     token = sandbox.issue_token(user_id) if kind == "token" else None
-    return GroupSpaces(sandbox_client(sandbox, user_id=user_id, token=token, **options), api_edition=edition)
+    return Spaces(sandbox_client(sandbox, user_id=user_id, token=token, **options), api_edition=edition)
 
 
 class World(NamedTuple):
     """A sandbox and who calls it."""
 
     sandbox: Sandbox
-    spaces: GroupSpaces
+    spaces: Spaces
 
 
 @pytest.fixture(

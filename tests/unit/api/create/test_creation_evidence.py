@@ -9,9 +9,9 @@ import pytest
 from support.clients import sandbox_client
 from support.journal import Journal, KilledError
 from support.relay import relay
+from support.spaces import Spaces
 
-from airflow_provider_koodrive.api.create.runner import CREATE_PATH
-from airflow_provider_koodrive.api.resources.group_spaces import GroupSpaces
+from airflow_provider_koodrive.api.endpoints import CREATE_GROUP_SPACE
 from airflow_provider_koodrive.exceptions import (
     KooDriveAuthenticationError,
     KooDriveConflictError,
@@ -28,8 +28,8 @@ def sandbox():
         yield running
 
 
-def spaces_of(sandbox, **options) -> GroupSpaces:
-    return GroupSpaces(sandbox_client(sandbox, **options))
+def spaces_of(sandbox, **options) -> Spaces:
+    return Spaces(sandbox_client(sandbox, **options))
 
 
 def creates(sandbox) -> list[bool]:
@@ -165,7 +165,7 @@ class TestWithinOneTry:
         theirs = [{"userId": sandbox.user_ids[2], "template": 7}]
         sandbox.faults.add("create", "stale_list", times=1, seconds=1000)
         sandbox_client(sandbox).request(
-            "POST", CREATE_PATH, json={"name": "Finance", "addGroupUsers": theirs}
+            "POST", CREATE_GROUP_SPACE.path, json={"name": "Finance", "addGroupUsers": theirs}
         )
         sandbox.age(100)
         sandbox.faults.add("create", "drop_before_commit", times=1)
@@ -264,14 +264,14 @@ class TestMembersThatCannotBeCompleted:
 
     def test_credentials(self, sandbox, create):
         sandbox.faults.add("members", "expired_token")
-        with pytest.raises(KooDriveAuthenticationError, match="exists, but nothing tells") as caught:
+        with pytest.raises(KooDriveAuthenticationError, match="exists, but it is not known") as caught:
             create()
         assert caught.value.http_status == 401
         assert sandbox.spaces()[0]["id"] in str(caught.value)
 
     def test_load(self, sandbox, create):
         sandbox.faults.add("members", "throttle_429", seconds=120)
-        with pytest.raises(KooDriveMembersError, match="exists, but nothing tells") as caught:
+        with pytest.raises(KooDriveMembersError, match="exists, but it is not known") as caught:
             create()
         assert (caught.value.http_status, caught.value.retry_after) == (429, 120.0)
         assert caught.value.failed == sandbox.user_ids[1:2]

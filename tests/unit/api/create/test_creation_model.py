@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.clients import sandbox_client
+from support.spaces import Spaces
 
-from airflow_provider_koodrive.api.resources.group_spaces import GroupSpaces
 from airflow_provider_koodrive.exceptions import (
     KooDriveConflictError,
     KooDriveError,
@@ -92,7 +92,7 @@ class Task:
         """
         client = sandbox_client(self._sandbox, token=self._token, max_attempts=3, deadline=deadline)
         try:
-            self.result = GroupSpaces(client).create(
+            self.result = Spaces(client).create(
                 self.name, user_ids=self.members, if_exists=self.if_exists, journal=self._journal
             )
         except KooDriveError as error:
@@ -107,9 +107,10 @@ def of(task, sandbox) -> list[dict[str, Any]]:
 
 
 def settle(sandbox) -> None:
-    """No more faults, and the lists show everything."""
+    """No more faults, and the lists show everything; a second passes, as a Date is cut to it."""
     sandbox.faults.clear()
     sandbox.show_everything()
+    sandbox.age(1)
 
 
 def sent_again(sandbox, since: int) -> int:

@@ -9,9 +9,9 @@ import pytest
 from support.clients import sandbox_client
 from support.journal import Journal, KilledError
 from support.relay import relay
+from support.spaces import Spaces
 
 from airflow_provider_koodrive.api.create.journal import Intent
-from airflow_provider_koodrive.api.resources.group_spaces import GroupSpaces
 from airflow_provider_koodrive.exceptions import (
     KooDriveAuthenticationError,
     KooDriveConflictError,
@@ -44,8 +44,8 @@ def sandbox():
         yield running
 
 
-def spaces_of(sandbox, **options) -> GroupSpaces:
-    return GroupSpaces(sandbox_client(sandbox, **options))
+def spaces_of(sandbox, **options) -> Spaces:
+    return Spaces(sandbox_client(sandbox, **options))
 
 
 def creates(sandbox) -> list[bool]:
@@ -53,10 +53,10 @@ def creates(sandbox) -> list[bool]:
     return [call.committed for call in sandbox.calls if call.operation == "create"]
 
 
-def through(server, sandbox, **options) -> GroupSpaces:
+def through(server, sandbox, **options) -> Spaces:
     client = sandbox_client(sandbox, **options)
     client.endpoint = server.url
-    return GroupSpaces(client)
+    return Spaces(client)
 
 
 def create_directly(sandbox) -> None:
@@ -285,7 +285,7 @@ class TestWhatAnEarlierTrySent:
         spaces = spaces_of(sandbox)
         journal = Journal()
         token = sandbox.issue_token()
-        spaces = GroupSpaces(sandbox_client(sandbox, token=token))
+        spaces = Spaces(sandbox_client(sandbox, token=token))
         spaces.create("Finance", journal=journal)
         noted = Intent(**journal.history[0])
         behind = datetime.now(timezone.utc) - timedelta(seconds=600)
@@ -322,7 +322,7 @@ class TestJournal:
         journal = Journal()
         sandbox.faults.add("create", "drop_after_commit", times=1)
         sandbox.faults.add("members", "error_500_before")
-        with pytest.raises(KooDriveMembersError, match="another try adds what it lacks") as caught:
+        with pytest.raises(KooDriveMembersError, match="adds the members that the space lacks") as caught:
             spaces_of(sandbox).create("Finance", user_ids=sandbox.user_ids[1:2], journal=journal)
         assert (caught.value.failed, caught.value.http_status) == (sandbox.user_ids[1:2], 500)
         assert isinstance(caught.value.__cause__, KooDriveServerError)

@@ -1,123 +1,72 @@
-"""What follows from each kind of failure, for each kind of call: on the wire, and as the README says it."""
+"""The table of what follows each kind of failure, for each kind of call, on the wire."""
 
 from __future__ import annotations
 
 import socket
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from support.clients import sandbox_client
 from support.raw_server import reply
 from support.relay import relay
+from support.scripts import load_script
+from support.spaces import Spaces
 from support.tls import self_signed
 
-from airflow_provider_koodrive.api.resources.group_spaces import GroupSpaces
 from airflow_provider_koodrive.exceptions import KooDriveConflictError, KooDriveError
 
-README = Path(__file__).parents[4] / "README.md"
-REPEATED, LOOKED_FOR, RAISED = "repeated", "looked for, then repeated", "raised"
-LOOKED_FOR_ONCE = "looked for, then raised"
+states = load_script("protocol_states")
+REPEATED, RAISED = states.REPEATED, states.RAISED
+LOOKED_UP, LOOKED_UP_ONCE = states.LOOKED_UP, states.LOOKED_UP_ONCE
 CREATE = "/koodrive/ose/v1/space/group"
 LIST = "/koodrive/ose/v1/space/groupList"
 
 
-class Row(NamedTuple):
-    """A kind of failure, the faults that show it, and what follows for a read, the create, another write."""
-
-    failure: str
-    faults: tuple[tuple[str, dict[str, Any]], ...]
-    read: str
-    create: str
-    write: str
-
-
-TABLE = (
-    Row(
-        "the request did not leave: name unknown, connection refused or not made in time, TLS refused",
-        (),
-        REPEATED,
-        LOOKED_FOR,
-        REPEATED,
+# The faults that show each kind of failure of the table, in its order.
+FAULTS: tuple[tuple[tuple[str, dict[str, Any]], ...], ...] = (
+    (),  # see test_a_request_that_did_not_leave_is_repeated
+    (("throttle_429", {"seconds": 0}),),
+    (
+        ("drop_before_commit", {}),
+        ("drop_after_commit", {}),
+        ("hang_before_commit", {}),
+        ("hang_after_commit", {}),
     ),
-    Row("HTTP 429", (("throttle_429", {"seconds": 0}),), REPEATED, LOOKED_FOR, REPEATED),
-    Row(
-        "connection lost, or no answer in time",
-        (
-            ("drop_before_commit", {}),
-            ("drop_after_commit", {}),
-            ("hang_before_commit", {}),
-            ("hang_after_commit", {}),
-        ),
-        REPEATED,
-        LOOKED_FOR,
-        RAISED,
+    (
+        ("error_500_before", {}),
+        ("error_500_after_commit", {}),
+        ("error_503_retry_after", {"seconds": 0}),
+        ("gateway_html", {}),
+        ("error_200", {}),
     ),
-    Row(
-        "HTTP 5xx, whatever its code, or code 13000201",
-        (
-            ("error_500_before", {}),
-            ("error_500_after_commit", {}),
-            ("error_503_retry_after", {"seconds": 0}),
-            ("gateway_html", {}),
-            ("error_200", {}),
-        ),
-        REPEATED,
-        LOOKED_FOR,
-        RAISED,
+    (("truncated_json", {}), ("wrong_type_json", {}), ("redirect", {})),
+    (
+        ("error_200", {"code": 13000102}),
+        ("error_200", {"code": 13000311}),
+        ("error_200", {"code": 13000410}),
+        ("expired_token", {}),
+        ("gateway_html", {"status": 401}),
+        ("gateway_html", {"status": 403}),
     ),
-    Row(
-        "HTTP below 500 with a body that is not KooDrive's, or a redirect",
-        (("truncated_json", {}), ("wrong_type_json", {}), ("redirect", {})),
-        RAISED,
-        LOOKED_FOR,
-        RAISED,
-    ),
-    Row(
-        "KooDrive refuses for a reason that is known: its code, HTTP 401 or 403",
-        (
-            ("error_200", {"code": 13000102}),
-            ("error_200", {"code": 13000311}),
-            ("error_200", {"code": 13000410}),
-            ("expired_token", {}),
-            ("gateway_html", {"status": 401}),
-            ("gateway_html", {"status": 403}),
-        ),
-        RAISED,
-        RAISED,
-        RAISED,
-    ),
-    Row(
-        "KooDrive refuses, and it may mean that the space exists: a code of unknown meaning, or 13000405",
-        (
-            ("error_200", {"code": 13000309}),
-            ("error_200", {"code": 13009999}),
-            ("error_200", {"code": 13000405}),
-        ),
-        RAISED,
-        LOOKED_FOR_ONCE,
-        RAISED,
+    (
+        ("error_200", {"code": 13000309}),
+        ("error_200", {"code": 13009999}),
+        ("error_200", {"code": 13000405}),
     ),
 )
 # What the sandbox calls the operation of each column; two methods stand for another write.
 OPERATIONS = {"read": "groupList", "create": "create", "write": "create", "delete": "dismiss"}
+COLUMNS = {"read": 0, "create": 1, "write": 2, "delete": 2}
 CELLS = [
-    pytest.param(call, fault, options, getattr(row, column), id=f"{call}-{fault}-{options}")
-    for row in TABLE
-    for fault, options in row.faults
-    for call, column in [("read", "read"), ("create", "create"), ("write", "write"), ("delete", "write")]
+    pytest.param(call, fault, options, states.cells(errors)[column], id=f"{call}-{fault}-{options}")
+    for errors, faults in zip(states.FAILURES.values(), FAULTS, strict=True)
+    for fault, options in faults
+    for call, column in COLUMNS.items()
 ]
 
 
-def markdown() -> str:
-    """Return the table as the README has it."""
-    lines = ["| what happened | a read | creating a space | another write |", "|---|---|---|---|"]
-    lines += [f"| {row.failure} | {row.read} | {row.create} | {row.write} |" for row in TABLE]
-    return "\n".join(lines)
-
-
-def call(which: str, spaces: GroupSpaces, group_id: str) -> None:
+def call(which: str, spaces: Spaces, group_id: str) -> None:
     if which == "create":
         assert spaces.create("Finance")["created"]
     elif which == "read":
@@ -131,7 +80,7 @@ def call(which: str, spaces: GroupSpaces, group_id: str) -> None:
 @pytest.fixture
 def sales(koodrive_sandbox) -> str:
     """A space to dismiss."""
-    return GroupSpaces(sandbox_client(koodrive_sandbox)).create("Sales")["id"]
+    return Spaces(sandbox_client(koodrive_sandbox)).create("Sales")["id"]
 
 
 def later(sandbox, before: int) -> list[str]:
@@ -142,9 +91,9 @@ def later(sandbox, before: int) -> list[str]:
 def test_cell(koodrive_sandbox, sales, which, fault, options, follows) -> None:
     operation, before = OPERATIONS[which], len(koodrive_sandbox.calls)
     koodrive_sandbox.faults.add(operation, fault, times=1, **options)
-    spaces = GroupSpaces(sandbox_client(koodrive_sandbox, read_timeout=0.4))
+    spaces = Spaces(sandbox_client(koodrive_sandbox, read_timeout=0.4))
 
-    raised = follows in (RAISED, LOOKED_FOR_ONCE)
+    raised = follows in (RAISED, LOOKED_UP_ONCE)
     with pytest.raises(KooDriveError) if raised else nullcontext():
         call(which, spaces, sales)
 
@@ -157,7 +106,7 @@ def test_cell(koodrive_sandbox, sales, which, fault, options, follows) -> None:
         assert seen[struck + 1] == operation
     else:
         assert seen[struck + 1] == "teamList"
-        assert seen[struck + 2 :].count(operation) <= (follows == LOOKED_FOR)
+        assert seen[struck + 2 :].count(operation) <= (follows == LOOKED_UP)
     stored = [space["name"] for space in koodrive_sandbox.spaces()]
     assert stored.count("Finance") <= 1
     assert which != "create" or raised or "Finance" in stored
@@ -169,7 +118,7 @@ def test_cell(koodrive_sandbox, sales, which, fault, options, follows) -> None:
 def test_a_refusal_with_a_status_of_its_own(koodrive_sandbox, sales, which, status, code, looks) -> None:
     before = len(koodrive_sandbox.calls)
     koodrive_sandbox.faults.add(OPERATIONS[which], "error_200", code=code)
-    spaces = GroupSpaces(sandbox_client(koodrive_sandbox))
+    spaces = Spaces(sandbox_client(koodrive_sandbox))
     with relay(koodrive_sandbox, status=lambda asked: None if "teamList" in asked.path else status) as server:
         spaces.client.endpoint = server.url
         with pytest.raises(KooDriveError) as caught:
@@ -188,7 +137,7 @@ def test_a_server_that_breaks_settles_nothing_whatever_its_code(
 ) -> None:
     koodrive_sandbox.faults.add("create", "error_200", code=code, committed=committed, times=1)
     statuses = iter([status])
-    spaces = GroupSpaces(sandbox_client(koodrive_sandbox))
+    spaces = Spaces(sandbox_client(koodrive_sandbox))
     with relay(
         koodrive_sandbox, status=lambda asked: next(statuses, None) if asked.method == "POST" else None
     ) as server:
@@ -204,8 +153,8 @@ def test_a_space_that_is_there_after_a_refusal_is_found(koodrive_sandbox) -> Non
     """What the look is for: KooDrive's documents have no code for a name that is taken."""
     koodrive_sandbox.faults.add("create", "error_200", code=13009999, committed=True)
     with pytest.raises(KooDriveConflictError):
-        GroupSpaces(sandbox_client(koodrive_sandbox)).create("Finance")
-    assert GroupSpaces(sandbox_client(koodrive_sandbox)).create("Finance", if_exists="reuse")["id"]
+        Spaces(sandbox_client(koodrive_sandbox)).create("Finance")
+    assert Spaces(sandbox_client(koodrive_sandbox)).create("Finance", if_exists="reuse")["id"]
 
 
 def fail_once(monkeypatch, owner, name, error) -> None:
@@ -295,18 +244,12 @@ def test_a_request_that_did_not_leave_is_repeated(
     with trouble(koodrive_sandbox, monkeypatch, tmp_path) as (client, happen):
         if which == "create":
             journal = Journal(client, happen)
-            assert GroupSpaces(client).create("Finance", journal=journal)["created"]
+            assert Spaces(client).create("Finance", journal=journal)["created"]
             # What was not sent is not open while the next attempt is waited for.
             assert journal.notes[1] == {}
         else:
             happen()
-            call(which, GroupSpaces(client), sales)
+            call(which, Spaces(client), sales)
     assert f"failed: {message}" in caplog.text
     around = ["teamList"] if which == "create" else []
     assert later(koodrive_sandbox, before) == [*around, *around, OPERATIONS[which], *around]
-
-
-def test_the_readme_has_the_table() -> None:
-    text = README.read_text(encoding="utf-8")
-    start, end = "<!-- truth-table:start -->\n", "<!-- truth-table:end -->"
-    assert text[text.index(start) + len(start) : text.index(end)].strip() == markdown()

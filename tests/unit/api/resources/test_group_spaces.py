@@ -6,8 +6,8 @@ import pytest
 from support.clients import app_client, sandbox_client, token_client
 from support.raw_server import JSON, RawServer, always, reply
 from support.relay import relay
+from support.spaces import Spaces
 
-from airflow_provider_koodrive.api.resources.group_spaces import GroupSpaces
 from airflow_provider_koodrive.exceptions import (
     KooDriveError,
     KooDrivePermissionError,
@@ -20,8 +20,8 @@ from airflow_provider_koodrive.sandbox.server import Sandbox
 NUMBERS = ("total", "groupsTotal", "groupsMax", "assignedCapacity", "maxCapacity")
 
 
-def spaces_of(sandbox, user=0, **options) -> GroupSpaces:
-    return GroupSpaces(sandbox_client(sandbox, user_id=sandbox.user_ids[user], **options))
+def spaces_of(sandbox, user=0, **options) -> Spaces:
+    return Spaces(sandbox_client(sandbox, user_id=sandbox.user_ids[user], **options))
 
 
 def calls(sandbox) -> list[str]:
@@ -45,7 +45,7 @@ def twelve_spaces(edition):
     with Sandbox(edition=edition, users=4) as running:
         for number in range(12):
             client = sandbox_client(running, user_id=running.user_ids[number % 3])
-            GroupSpaces(client, api_edition=edition).create(f"Department {number:02}", capacity=number + 1)
+            Spaces(client, api_edition=edition).create(f"Department {number:02}", capacity=number + 1)
         yield running
 
 
@@ -135,7 +135,7 @@ class TestList:
     def test_ends_below_total(self, caplog):
         page = reply({"code": 0, "total": "3", "groups": [{"id": "1", "name": "a"}]}, headers=[JSON])
         with RawServer(always(page)) as server:
-            listing = GroupSpaces(token_client(server.url)).list_all()
+            listing = Spaces(token_client(server.url)).list_all()
         assert len(listing["groups"]) == 1
         (message,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
         assert "ended after 1 of 3" in message
@@ -146,13 +146,13 @@ class TestList:
         answer = reply({"code": 0, "groups": groups}, headers=[JSON])
         unexpected = pytest.raises(KooDriveResponseError, match="unexpected groups")
         with RawServer(always(answer)) as server, unexpected as caught:
-            GroupSpaces(token_client(server.url)).list_all()
+            Spaces(token_client(server.url)).list_all()
         assert caught.value.trace_id == server.requests[0].header("X-Traceid")
         assert caught.value.path == "/koodrive/ose/v1/space/groupList"
 
     def test_no_code_but_groups(self):
         with RawServer(always(reply({"total": 0, "groups": []}, headers=[JSON]))) as server:
-            assert GroupSpaces(token_client(server.url)).list_all()["groups"] == []
+            assert Spaces(token_client(server.url)).list_all()["groups"] == []
 
 
 class TestFind:
@@ -160,7 +160,7 @@ class TestFind:
     @pytest.mark.parametrize("user", [0, 1])
     def test_own_space(self, twelve, user, kind):
         token = twelve.issue_token(twelve.user_ids[user]) if kind == "token" else None
-        spaces = GroupSpaces(sandbox_client(twelve, user_id=twelve.user_ids[user], token=token))
+        spaces = Spaces(sandbox_client(twelve, user_id=twelve.user_ids[user], token=token))
         own = f"Department {user:02}"
         found = spaces.find(own)
         assert found["name"] == own
@@ -170,7 +170,7 @@ class TestFind:
         assert spaces.find(own.lower()) is None
 
     def test_a_space_that_the_user_only_joined(self, sandbox, edition):
-        owner = GroupSpaces(sandbox_client(sandbox), api_edition=edition)
+        owner = Spaces(sandbox_client(sandbox), api_edition=edition)
         owner.create("Finance", user_ids=[sandbox.user_ids[1]])
         assert spaces_of(sandbox, user=1).find("Finance") is None
         assert spaces_of(sandbox).find("Finance")["name"] == "Finance"
@@ -185,13 +185,13 @@ class TestFind:
         }
         with RawServer(lambda exchange: exchange.send(answers[exchange.request.path])) as server:
             client = token_client(server.url) if kind == "token" else app_client(server.url)
-            assert GroupSpaces(client).find("Finance") is None
+            assert Spaces(client).find("Finance") is None
 
     @pytest.mark.parametrize(("stored", "asked"), [("Café", "Cafe\u0301"), ("Cafe\u0301", "Café")])
     def test_composed_otherwise(self, stored, asked):
         team = {"id": "1", "name": stored}
         with RawServer(always(reply({"code": 0, "total": 1, "teams": [team]}))) as server:
-            assert GroupSpaces(token_client(server.url)).find(asked)["id"] == "1"
+            assert Spaces(token_client(server.url)).find(asked)["id"] == "1"
 
     def test_a_moment_of_trouble(self, twelve):
         twelve.faults.add("teamList", "gateway_html", times=2)
@@ -215,7 +215,7 @@ class TestWithoutNames:
     @pytest.mark.parametrize("kind", ["app", "token"])
     def test_administrator(self, nameless, kind):
         token = nameless.issue_token() if kind == "token" else None
-        mine = GroupSpaces(sandbox_client(nameless, token=token))
+        mine = Spaces(sandbox_client(nameless, token=token))
         spaces_of(nameless, user=1).client.request(
             "POST", "/koodrive/ose/v1/space/group", json={"name": "Finance", "addGroupUsers": []}
         )
@@ -257,7 +257,7 @@ class TestNoListOfOnesOwn:
         sandbox, url = without
         client = sandbox_client(sandbox, token=sandbox.issue_token() if kind == "token" else None)
         client.endpoint = url
-        spaces = GroupSpaces(client)
+        spaces = Spaces(client)
         assert spaces.find("Department 00")["ownerId"] == sandbox.admin_user_id
         assert spaces.find("Department 01") is None
         assert spaces.find("Department") is None
@@ -267,7 +267,7 @@ class TestNoListOfOnesOwn:
         client = sandbox_client(sandbox, user_id=sandbox.user_ids[1])
         client.endpoint = url
         with pytest.raises(KooDrivePermissionError):
-            GroupSpaces(client).find("Department 01")
+            Spaces(client).find("Department 01")
 
     def test_nobody_says_who_is_calling(self, without):
         sandbox, url = without
@@ -275,15 +275,15 @@ class TestNoListOfOnesOwn:
         client = sandbox_client(sandbox, token=sandbox.issue_token())
         client.endpoint = url
         with pytest.raises(KooDriveError) as caught:
-            GroupSpaces(client).find("Department 00")
+            Spaces(client).find("Department 00")
         assert caught.value.path.endswith("/teamList")
 
 
 class TestWhoIsCalling:
     """With a token, KooDrive's session says whose spaces are the caller's own."""
 
-    def token_spaces(self, sandbox) -> GroupSpaces:
-        return GroupSpaces(sandbox_client(sandbox, token=sandbox.issue_token()))
+    def token_spaces(self, sandbox) -> Spaces:
+        return Spaces(sandbox_client(sandbox, token=sandbox.issue_token()))
 
     def test_asked_once(self, twelve):
         spaces = self.token_spaces(twelve)
@@ -323,13 +323,13 @@ class TestWhoIsCalling:
         with relay(twelve, rewrite=rewrite) as server:
             client = token_client(server.url)
             client.auth._authorization = f"Bearer+{twelve.issue_token()}"
-            assert GroupSpaces(client).find("Department 00")["name"] == "Department 00"
+            assert Spaces(client).find("Department 00")["name"] == "Department 00"
 
 
 class TestDismiss:
     @pytest.fixture
     def finance(self, sandbox, edition):
-        spaces = GroupSpaces(sandbox_client(sandbox), api_edition=edition)
+        spaces = Spaces(sandbox_client(sandbox), api_edition=edition)
         return spaces, spaces.create("Finance")["id"]
 
     def test_by_id(self, sandbox, finance):
@@ -356,4 +356,4 @@ class TestDismiss:
     def test_an_id_that_feigns_a_line_of_the_log(self):
         body = b'{"code":0,"total":1,"groups":[{"id":"17\\nERROR it is gone","name":"Finance"}]}'
         with RawServer(always(reply(body, headers=[JSON]))) as server, pytest.raises(KooDriveResponseError):
-            GroupSpaces(token_client(server.url)).list_all()
+            Spaces(token_client(server.url)).list_all()

@@ -5,8 +5,8 @@ from collections import UserDict, UserList
 import pytest
 from support.clients import sandbox_client
 from support.relay import relay
+from support.spaces import Spaces
 
-from airflow_provider_koodrive.api.resources.group_spaces import GroupSpaces
 from airflow_provider_koodrive.api.resources.members import (
     NEW_MEMBER_CAPABILITIES,
     add_missing,
@@ -146,7 +146,7 @@ class Finance:
     def __init__(self, sandbox, edition, user=0):
         self.sandbox, self.edition = sandbox, edition
         self.client = sandbox_client(sandbox, user_id=sandbox.user_ids[user])
-        self.id = GroupSpaces(self.client, api_edition=edition).create("Finance")["id"]
+        self.id = Spaces(self.client, api_edition=edition).create("Finance")["id"]
 
     def add(self, *user_ids, client=None, attempts=None):
         client = client or self.client
