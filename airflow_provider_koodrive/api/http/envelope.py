@@ -139,7 +139,8 @@ def storable(body: bytes) -> bytes:
     A NUL and half of a surrogate pair become U+FFFD. PostgreSQL stores neither, so a single name of somebody
     else's space would fail each task that lists spaces.
     """
-    if b"\\u0000" in body or b"\\ud" in body or b"\\uD" in body:
+    # Searching for one byte is many times as fast as for several, and few bodies have a backslash.
+    if b"\\" in body and (b"\\u0000" in body or b"\\ud" in body or b"\\uD" in body):
         body = _ESCAPE.sub(lambda escape: b"\\ufffd" if escape["unstorable"] else escape[0], body)
     if b"\0" in body:
         body = body.replace(b"\0", _REPLACEMENT.encode())
