@@ -28,8 +28,8 @@ PATH = "/koodrive/ose/v1/space/groupList"
 BODY = json.dumps({"code": 0, "groups": ["ü" * 1000] * 100}, ensure_ascii=False).encode()
 MIB = 1024 * 1024
 
-# A server would need seconds for its whole answer, which is a success; the client must not wait for it.
-PATIENCE = 200
+# A server needs seconds for its whole response, which is a success; the client must not wait for it.
+PIECES = 200
 DEADLINE = {"deadline": 1.0, "read_timeout": 60.0}
 
 
@@ -101,7 +101,7 @@ class TestEncodings:
 class TestTooLarge:
     @pytest.fixture(autouse=True)
     def _smaller_limit(self, monkeypatch):
-        """The real limit is tried below; these are about each way to go past it."""
+        """The real limit has a test below; these are about each way to exceed it."""
         assert adapter.LARGEST_BODY_BYTES == 64 * MIB
         monkeypatch.setattr(adapter, "LARGEST_BODY_BYTES", MIB)
         monkeypatch.setattr(adapter, "LARGEST_RESPONSE_BYTES", 2 * MIB)
@@ -136,7 +136,7 @@ class TestTooLarge:
     def test_without_end(self, start):
         def handle(exchange):
             exchange.send(start)
-            for _ in range(PATIENCE):
+            for _ in range(PIECES):
                 exchange.send(b"7" * MIB)
 
         assert failing(handle, max_attempts=1)
@@ -161,17 +161,17 @@ def test_the_real_limit():
 
 class TestTooSlow:
     def pieces(self, answer: bytes):
-        size = max(1, len(answer) // PATIENCE)
+        size = max(1, len(answer) // PIECES)
         return iter([answer[start : start + size] for start in range(0, len(answer), size)])
 
     @pytest.mark.parametrize(
         "answer",
         [
-            reply(b'{"code": 0}'.ljust(PATIENCE)),
-            reply({"code": 0}, headers=[("A", "b" * PATIENCE)]),
-            b"HTTP/1.1 200 " + b"O" * PATIENCE + b'\r\nContent-Length: 11\r\n\r\n{"code": 0}',
+            reply(b'{"code": 0}'.ljust(PIECES)),
+            reply({"code": 0}, headers=[("A", "b" * PIECES)]),
+            b"HTTP/1.1 200 " + b"O" * PIECES + b'\r\nContent-Length: 11\r\n\r\n{"code": 0}',
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nb;"
-            + b"x" * PATIENCE
+            + b"x" * PIECES
             + b'\r\n{"code": 0}\r\n0\r\n\r\n',
         ],
         ids=["body", "headers", "status line", "chunk's size"],
@@ -183,18 +183,18 @@ class TestTooSlow:
             pytest.raises(KooDriveConnectionError) as caught,
         ):
             token_client(server.url, **DEADLINE).request("POST", PATH)
-        assert len(list(pieces)) > PATIENCE / 2
+        assert len(list(pieces)) > PIECES / 2
         assert "deadline" in str(caught.value)
         assert caught.value.sent is True
         assert len(server.requests) == 1
 
     def test_trickle_through_a_proxys_tunnel(self):
-        pieces = self.pieces(b"HTTP/1.1 200 " + b"O" * PATIENCE + b"\r\n\r\n")
+        pieces = self.pieces(b"HTTP/1.1 200 " + b"O" * PIECES + b"\r\n\r\n")
         with RawServer(lambda exchange: exchange.trickle(pieces, every=0.05)) as proxy:
             client = token_client("https://koodrive.invalid", proxies={"https": proxy.url}, **DEADLINE)
             with pytest.raises(KooDriveConnectionError) as caught:
                 client.request("GET", PATH)
-        assert len(list(pieces)) > PATIENCE / 2
+        assert len(list(pieces)) > PIECES / 2
         assert "deadline" in str(caught.value)
         assert caught.value.sent is False
 
@@ -202,17 +202,17 @@ class TestTooSlow:
         error = failing(lambda exchange: exchange.hang(), **DEADLINE)
         assert isinstance(error, KooDriveConnectionError)
 
-    def test_informational_answers_for_ever(self):
+    def test_informational_responses_without_end(self):
         def handle(exchange):
-            exchange.trickle(itertools.repeat(b"HTTP/1.1 100 Continue\r\n\r\n", PATIENCE), every=0.05)
+            exchange.trickle(itertools.repeat(b"HTTP/1.1 100 Continue\r\n\r\n", PIECES), every=0.05)
             exchange.send(reply({"code": 0}))
 
         assert isinstance(failing(handle, **DEADLINE), KooDriveConnectionError)
 
     def test_a_flood_does_not_outlast_the_deadline(self):
         def handle(exchange):
-            exchange.send(reply(b"", length=10 * PATIENCE))
-            exchange.trickle(itertools.repeat(b" ", 10 * PATIENCE), every=0.0005)
+            exchange.send(reply(b"", length=10 * PIECES))
+            exchange.trickle(itertools.repeat(b" ", 10 * PIECES), every=0.0005)
 
         error = failing(handle, deadline=0.5, read_timeout=60.0)
         assert "deadline" in str(error)
@@ -267,7 +267,7 @@ class TestTooDeep:
 
 
 @pytest.mark.parametrize("value", [b"{},", b"[],", b"0,"])
-def test_many_values_in_a_small_answer(value):
+def test_many_values_in_a_small_body(value):
     bomb = gzip.compress(b'{"code": 0, "groups": [' + value * (60 * MIB // len(value)) + b"0]}")
     assert len(bomb) < MIB
     error = failing(reply(bomb, headers=[("Content-Encoding", "gzip")]))
