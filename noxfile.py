@@ -57,7 +57,7 @@ def airflow(session: nox.Session, line: str) -> None:
         # The adapter uses names of urllib3 that its documentation does not describe.
         (lowest,) = (need for need in PYPROJECT["project"]["dependencies"] if need.startswith("urllib3>="))
         session.install(lowest.replace(">=", "=="))
-        session.run("pytest", *options, "tests/unit/api/http", env=env)
+        session.run("pytest", "-n", "3", "tests/unit/api/http", env=env)
 
 
 @nox.session
