@@ -255,6 +255,24 @@ class TestAddMissing:
             assert finance.add(*sandbox.user_ids[1:6], client=client) == [bad]
         assert sorted(finance.members) == sorted({*sandbox.user_ids[:6]} - {bad})
 
+    @pytest.mark.parametrize(("unknown", "calls"), [(0, 1), (1, 17), (4, 55), (200, 64)])
+    def test_refused_batches_are_halved_with_a_bound(self, finance, sandbox, unknown, calls):
+        """Four unknown users among 200 are found; if KooDrive refuses everybody, the halving ends."""
+        wanted = sandbox.user_ids[1:201]
+        bad = wanted[:: 200 // unknown] if unknown else []
+
+        def before(request):
+            if request.path.endswith("/batchAdd") and any(user.encode() in request.body for user in bad):
+                sandbox.faults.add("batchAdd", "error_200", code=13000309, times=1)
+
+        with relay(sandbox, before=before) as server:
+            client = sandbox_client(sandbox)
+            client.endpoint = server.url
+            failed = finance.add(*wanted, client=client)
+        assert sorted(failed) == sorted(bad)
+        assert finance.calls.count("batchAdd") <= calls
+        assert {*finance.members} == {sandbox.user_ids[0], *wanted} - {*bad}
+
     def test_token_that_ends_on_the_way(self, finance, sandbox):
         sandbox.faults.add("batchAdd", "expired_token")
         with pytest.raises(KooDriveAuthenticationError):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-from support.clients import sandbox_client
+from support.creation import operations, spaces_of
 from support.relay import relay
-from support.spaces import Spaces
 
 from airflow_provider_koodrive.api.resources.members import NEW_MEMBER_CAPABILITIES
 from airflow_provider_koodrive.exceptions import (
@@ -21,6 +20,9 @@ from airflow_provider_koodrive.exceptions import (
     KooDriveValidationError,
 )
 from airflow_provider_koodrive.sandbox.server import Sandbox
+
+if TYPE_CHECKING:
+    from support.spaces import Spaces
 
 # Committed or not, these do not tell the caller which.
 UNKNOWN = {
@@ -43,16 +45,6 @@ def strike(sandbox, operation: str, fault: str, times: int | None = 1, **options
     sandbox.faults.add(operation, kind, times=times, **{**UNKNOWN.get(fault, {}), **options})
 
 
-def operations(sandbox) -> list[str]:
-    return [call.operation for call in sandbox.calls]
-
-
-def spaces_of(sandbox, edition="2025-03", user=0, kind="app", **options) -> Spaces:
-    user_id = sandbox.user_ids[user]
-    token = sandbox.issue_token(user_id) if kind == "token" else None
-    return Spaces(sandbox_client(sandbox, user_id=user_id, token=token, **options), api_edition=edition)
-
-
 class World(NamedTuple):
     """A sandbox and who calls it."""
 
@@ -69,12 +61,6 @@ def world(request):
     edition, kind, user = request.param
     with Sandbox(edition=edition, users=6) as running:
         yield World(running, spaces_of(running, edition, user, kind))
-
-
-@pytest.fixture
-def sandbox():
-    with Sandbox(users=6) as running:
-        yield running
 
 
 class TestNew:

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 import pytest
 from support.clients import sandbox_client
+from support.creation import creates, operations, spaces_of
 from support.journal import Journal, KilledError
 from support.relay import relay
-from support.spaces import Spaces
 
 from airflow_provider_koodrive.api.endpoints import CREATE_GROUP_SPACE
 from airflow_provider_koodrive.exceptions import (
@@ -20,25 +20,6 @@ from airflow_provider_koodrive.exceptions import (
     KooDriveOutcomeUnknownError,
 )
 from airflow_provider_koodrive.sandbox.server import Sandbox
-
-
-@pytest.fixture
-def sandbox():
-    with Sandbox(users=8) as running:
-        yield running
-
-
-def spaces_of(sandbox, **options) -> Spaces:
-    return Spaces(sandbox_client(sandbox, **options))
-
-
-def creates(sandbox) -> list[bool]:
-    """Whether each create was carried out."""
-    return [call.committed for call in sandbox.calls if call.operation == "create"]
-
-
-def operations(sandbox) -> list[str]:
-    return [call.operation for call in sandbox.calls]
 
 
 def died_before_it_was_sent(sandbox, **arguments) -> Journal:
