@@ -1,4 +1,4 @@
-"""How a value may stand in an error, a log or a traceback: masked, on one line, and not long."""
+"""Formats values for errors, logs and tracebacks: masked, on one line, and short."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def one_line(text: str) -> str:
 
 
 def shown(value: object) -> str:
-    """Return what ``repr`` says of a value, or its type where ``repr`` fails, as it does for huge numbers."""
+    """Return the ``repr`` of a value, or its type if ``repr`` fails, as it does for huge numbers."""
     try:
         return one_line(repr(value))
     except Exception:  # an object's repr may raise anything, and the error at hand matters more

@@ -1,4 +1,4 @@
-"""What Airflow reads when it discovers providers: cheap, and without Airflow."""
+"""Describes the provider to Airflow's discovery: cheap, and without Airflow."""
 
 from __future__ import annotations
 

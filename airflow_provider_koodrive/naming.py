@@ -1,5 +1,5 @@
 """
-Group-space names: KooDrive's rules, and a legal, stable, unique name for any department.
+Group-space names: KooDrive's rules, and a valid, stable, unique name for any department.
 
 The rules are those of KooDrive's user guide, page "Group Space". That the service enforces them for API calls
 too is inferred.
@@ -34,13 +34,13 @@ _LOOSE_ENDS = frozenset(" -\u2013\u2014,;.&+(")
 
 def check_group_space_name(name: str) -> None:
     r"""
-    Refuse a name that KooDrive does not allow for a group space.
+    Check that KooDrive allows a name for a group space.
 
     At most 30 characters, none of ``< > | : " * ? / \``, no control character or line break, not ``.`` or
     ``..``, not blank. Characters are counted as a reader counts them: an emoji family is one.
 
     :param name: the name to check
-    :raises KooDriveValidationError: with the rule that is broken and the name
+    :raises KooDriveValidationError: the name breaks a rule; the message has the rule and the name
     """
     rule = _broken_rule(name)
     if rule:
@@ -49,12 +49,12 @@ def check_group_space_name(name: str) -> None:
 
 def group_space_name(department: str, *, suffix: str = "") -> str:
     """
-    Give a department a legal name for its group space, the same one every time.
+    Return a valid name for a department's group space, the same one every time.
 
-    The department's own text is the name wherever that is possible; only Unicode's composition (NFC) and
-    white space are made uniform, and departments that differ in nothing else are the same. Where characters
-    must be replaced or cut, ``~`` and nine characters of a hash of the whole text follow (45 bits), so that
-    different departments keep different names. A text that happens to end like that gets a hash as well.
+    The name is the department's own text if possible, with Unicode's composition (NFC) and white space
+    normalized: departments that differ in nothing else are the same. If characters must be replaced or cut,
+    ``~`` and nine characters of a hash of the whole text follow (45 bits), so that different departments keep
+    different names. A text that already ends like that gets a hash as well.
 
     :param department: name of the department, any text that is not blank
     :param suffix: text to end every name with, separator included, e.g. ``" (files)"``; kept whole, at most

@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow_provider_koodrive.api.http.request import CallContext
+    from airflow_provider_koodrive.types import CreatedGroupSpace
 
-    Create = Callable[[KooDriveClient, "Order"], dict[str, Any]]
+    Create = Callable[[KooDriveClient, "Order"], CreatedGroupSpace]
 
 AT_ONCE = 8
 PROCESSES = 2
@@ -70,7 +71,7 @@ class Order:
     if_exists: str
     noted: dict[str, Any] | None = None
     trace_ids: set[str] = field(default_factory=set)
-    space: dict[str, Any] | None = None
+    space: CreatedGroupSpace | None = None
     errors: list[KooDriveError] = field(default_factory=list)
 
     def read(self) -> dict[str, Any] | None:
@@ -154,7 +155,7 @@ def main() -> int:
     return 1 if tally.duplicates or tally.lost else 0
 
 
-def create_space(client: KooDriveClient, order: Order) -> dict[str, Any]:
+def create_space(client: KooDriveClient, order: Order) -> CreatedGroupSpace:
     """Try once, as the operator does."""
     spec = GroupSpaceSpec.checked(order.name, user_ids=order.user_ids)
     return create_group_space(client, spec, if_exists=order.if_exists, journal=order)

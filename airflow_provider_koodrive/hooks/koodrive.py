@@ -152,10 +152,9 @@ class KooDriveHook(BaseHook):
             api_edition=edition,
             permission_template=self.settings.permission_template,
         )
-        created = create_group_space(
+        return create_group_space(
             self.client, spec, api_edition=edition, if_exists=if_exists, journal=journal
         )
-        return cast("CreatedGroupSpace", created)
 
     def list_group_spaces(
         self, *, keyword: str | None = None, page_size: int = 100, max_records: int | None = None

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from airflow_provider_koodrive.api.client import KooDriveClient
     from airflow_provider_koodrive.api.create.journal import CreateJournal
     from airflow_provider_koodrive.api.create.spec import GroupSpaceSpec
+    from airflow_provider_koodrive.types import CreatedGroupSpace
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ def create_group_space(
     api_edition: str = "2025-03",
     if_exists: str = "fail",
     journal: CreateJournal | None = None,
-) -> dict[str, Any]:
+) -> CreatedGroupSpace:
     """
     Create a group space exactly once ("Creating a Group Space").
 
@@ -114,14 +115,14 @@ class _Creation:
         )
         self._look_error: KooDriveError | None = None
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> CreatedGroupSpace:
         try:
             return self._run()
         except KooDriveOutcomeUnknownError:
             self._notes.gave_up(self._listed_at, created=self._progress.answer is not None)
             raise
 
-    def _run(self) -> dict[str, Any]:
+    def _run(self) -> CreatedGroupSpace:
         step: Step = Look()
         while True:
             match step:
@@ -209,7 +210,7 @@ class _Creation:
         time.sleep(seconds)
         return True
 
-    def _finish(self, space: Mapping[str, Any]) -> dict[str, Any]:
+    def _finish(self, space: Mapping[str, Any]) -> CreatedGroupSpace:
         answer = self._progress.answer
         assert answer is not None  # noqa: S101 - only KooDrive's answer to the create leads to Finish
         if "containerId" not in space:
@@ -220,10 +221,10 @@ class _Creation:
             )
         if space["id"] != answer["id"]:
             self._notes.created(space["id"])
-        log.info("Group space %r created, id %s", self._spec.name, space["id"])
+        log.info("Group space %r created: id %s, %s", self._spec.name, space["id"], self._size(space))
         return self._result(space, True, answer["failedList"])
 
-    def _claim(self, space: Mapping[str, Any]) -> dict[str, Any]:
+    def _claim(self, space: Mapping[str, Any]) -> CreatedGroupSpace:
         name, owner = self._spec.name, self._owner(space)
         if owner is Owner.OURS:
             self._notes.created(space["id"])
@@ -244,7 +245,7 @@ class _Creation:
                     trace_id=self._context.trace_id,
                 ) from self._progress.error
         failed = self._complete(space)
-        log.info("Group space %r %s, id %s", name, how, space["id"])
+        log.info("Group space %r %s: id %s, %s", name, how, space["id"], self._size(space))
         return self._result(space, owner is Owner.OURS, failed)
 
     def _owner(self, space: Mapping[str, Any]) -> Owner:
@@ -301,7 +302,11 @@ class _Creation:
                 **err.details(),
             ) from err
 
-    def _result(self, space: Mapping[str, Any], created: bool, failed: Sequence[str]) -> dict[str, Any]:
+    def _size(self, space: Mapping[str, Any]) -> str:
+        capacity = space.get("capacity") or self._spec.capacity
+        return f"{capacity} GB" if capacity else "default size"
+
+    def _result(self, space: Mapping[str, Any], created: bool, failed: Sequence[str]) -> CreatedGroupSpace:
         if failed:
             log.warning(
                 "KooDrive could not add %s members to the group space %r: %s (trace id %s)",
