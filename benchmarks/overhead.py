@@ -3,6 +3,9 @@ Measure the overhead of the provider: a call, the first call of a task, and the 
 
 Run it with ``make bench``; it exits with 1 if a goal is missed. All callers talk to the same server, which
 is a process of its own, and take turns, so that all ratios come from the same minutes of the machine.
+
+The goals are for the lower quartile of the CPU time, since neither other processes nor the wait for the
+server count in it; the time on the clock, which both lengthen, is printed beside it.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from page_server import RECORDS
 
@@ -33,8 +36,9 @@ GOAL_RATIO = 1.15
 GOAL_FIRST_CALL_MS = 200.0
 GOAL_IMPORT_MS = 15.0
 
-# What Airflow has imported before a task's own code runs.
-TASK = "import time, airflow.sdk; from airflow.sdk import DAG, BaseOperator; started = time.perf_counter()\n"
+# Airflow has imported this before a task's own code runs.
+TASK = "import time, airflow.sdk; from airflow.sdk import DAG, BaseOperator\n"
+CLOCKS = "(time.process_time(), time.perf_counter())"
 FIRST_CALLS = {
     "KooDriveHook": "from airflow_provider_koodrive.hooks.koodrive import KooDriveHook as Hook\n"
     "Hook().list_group_spaces()",
@@ -59,7 +63,7 @@ def page_server() -> Iterator[str]:
 
 def define_connections(url: str) -> None:
     """Define a connection for each hook in the environment."""
-    koodrive = {"conn_type": "koodrive", "login": "id", "password": "long-secret", "extra": {"user_id": "1"}}
+    koodrive = {"conn_type": "koodrive", "login": "app-id", "password": "long-secret", "extra": {"user_id": "1"}}
     os.environ["AIRFLOW_CONN_KOODRIVE_DEFAULT"] = json.dumps({"host": url, **koodrive})
     os.environ["AIRFLOW_CONN_HTTP_DEFAULT"] = json.dumps({"conn_type": "http", "host": url})
 
@@ -82,51 +86,61 @@ def callers(url: str) -> dict[str, Callable[[], int]]:
     }
 
 
-def call_times(calls: Mapping[str, Callable[[], int]]) -> dict[str, list[float]]:
-    """Return the milliseconds of each caller's calls; in each round another caller begins."""
-    times: dict[str, list[float]] = {name: [] for name in calls}
+class Times(NamedTuple):
+    """Milliseconds of all calls of one caller: of CPU time, and on the clock."""
+
+    cpu: list[float]
+    clock: list[float]
+
+
+def call_times(calls: Mapping[str, Callable[[], int]]) -> dict[str, Times]:
+    """Measure each caller's calls; in each round another caller begins."""
+    times = {name: Times([], []) for name in calls}
     names = list(calls)
     for number in range(WARM_UP_ROUNDS + ROUNDS):
         turn = number % len(names)
         for name in names[turn:] + names[:turn]:
-            started = time.perf_counter()
+            cpu, clock = time.process_time(), time.perf_counter()
             records = calls[name]()
-            taken = (time.perf_counter() - started) * 1000
+            cpu, clock = time.process_time() - cpu, time.perf_counter() - clock
             assert records == RECORDS
             if number >= WARM_UP_ROUNDS:
-                times[name].append(taken)
+                times[name].cpu.append(cpu * 1000)
+                times[name].clock.append(clock * 1000)
     return times
 
 
-def process_times(scripts: Mapping[str, str]) -> dict[str, list[float]]:
-    """Return the milliseconds of each script, measured in fresh processes that take turns."""
-    times: dict[str, list[float]] = {name: [] for name in scripts}
+def process_times(scripts: Mapping[str, str]) -> dict[str, Times]:
+    """Measure each script in fresh processes that take turns."""
+    times = {name: Times([], []) for name in scripts}
     # An installed package has bytecode, so the first round, which writes it, does not count.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     for number in range(1 + PROCESSES):
         for name, script in scripts.items():
-            timed = f"{TASK}{script}\nprint((time.perf_counter() - started) * 1000)"
+            timed = f"{TASK}started = {CLOCKS}\n{script}\nprint(*started, *{CLOCKS})"
             run = subprocess.run(
                 [sys.executable, "-c", timed], env=environment, check=True, capture_output=True
             )
+            cpu_start, clock_start, cpu_end, clock_end = map(float, run.stdout.split()[-4:])
             if number:
-                times[name].append(float(run.stdout.split()[-1]))
+                times[name].cpu.append((cpu_end - cpu_start) * 1000)
+                times[name].clock.append((clock_end - clock_start) * 1000)
     return times
 
 
-def quiet(times: list[float]) -> float:
-    """Return the lower quartile: other processes only ever lengthen a call, so the shorter ones show it."""
+def lower_quartile(times: list[float]) -> float:
+    """Return the lower quartile: disturbances only lengthen a call, so the shorter ones show its own time."""
     return statistics.quantiles(times, n=4)[0]
 
 
-def table(title: str, times: Mapping[str, list[float]]) -> None:
-    """Print lower quartile and median of each caller, and both as a ratio to requests."""
-    bare = times["requests"]
-    print(f"\n{title:<34}{'lower quartile':>18}{'median':>18}")
-    for name, taken in times.items():
+def table(title: str, times: Mapping[str, Times]) -> None:
+    """Print each caller's lower quartiles, and their ratio to those of requests."""
+    print(f"\n{title:<34}{'CPU time':>18}{'on the clock':>18}")
+    for name, measured in times.items():
         print(f"  {name:<32}", end="")
-        for measure in (quiet, statistics.median):
-            print(f"{measure(taken):>8.2f} ms {measure(taken) / measure(bare):>5.2f} x", end="")
+        for own, bare in zip(measured, times["requests"], strict=True):
+            milliseconds, bare_milliseconds = lower_quartile(own), lower_quartile(bare)
+            print(f"{milliseconds:>8.2f} ms {milliseconds / bare_milliseconds:>5.2f} x", end="")
         print()
 
 
@@ -140,17 +154,18 @@ def main() -> int:
             {name: script.format(url=url + PATH, path=PATH) for name, script in FIRST_CALLS.items()}
         )
         table("The first call of a task", first)
-        imported = quiet(process_times({OPERATORS: f"import {OPERATORS}"})[OPERATORS])
+        imported = process_times({OPERATORS: f"import {OPERATORS}"})[OPERATORS].cpu
+    ratio = lower_quartile(calls["KooDriveHook"].cpu) / lower_quartile(calls["requests"].cpu)
     goals = [
+        ("a page costs, compared with requests", ratio, GOAL_RATIO),
         (
-            "a page costs, compared with requests",
-            quiet(calls["KooDriveHook"]) / quiet(calls["requests"]),
-            GOAL_RATIO,
+            "the first call of a task takes, in ms",
+            lower_quartile(first["KooDriveHook"].cpu),
+            GOAL_FIRST_CALL_MS,
         ),
-        ("the first call of a task takes, in ms", quiet(first["KooDriveHook"]), GOAL_FIRST_CALL_MS),
-        ("the import of the operators adds, in ms", imported, GOAL_IMPORT_MS),
+        ("the import of the operators adds, in ms", lower_quartile(imported), GOAL_IMPORT_MS),
     ]
-    print("\nGoals (lower quartiles)")
+    print("\nGoals (lower quartile of the CPU time)")
     for what, measured, most in goals:
         print(f"  {'met   ' if measured <= most else 'MISSED'}  {what}: {measured:.2f} (at most {most:.2f})")
     return int(any(measured > most for _, measured, most in goals))
