@@ -138,7 +138,7 @@ class TestExisting:
         assert world.spaces.create("Finance", if_exists=if_exists)["created"] is True
         assert len({space["ownerId"] for space in world.sandbox.spaces()}) == 2
 
-    def test_another_size_is_told(self, sandbox, caplog):
+    def test_another_size_is_a_warning(self, sandbox, caplog):
         spaces_of(sandbox).create("Finance", capacity=20)
         result = spaces_of(sandbox).create("Finance", capacity=30, if_exists="reuse")
         assert result["capacity"] == 20
@@ -262,10 +262,10 @@ class TestUnknownOutcome:
         assert error.trace_id == world.sandbox.calls[0].trace_id
         assert (error.method, error.path) == ("POST", "/koodrive/ose/v1/space/group")
         assert operations(world.sandbox).count("create") == 1
-        told = str(error)
-        assert "'Finance'" in told
-        assert "first sent 20" in told
-        assert "look for it" in told
+        text = str(error)
+        assert "'Finance'" in text
+        assert "first sent 20" in text
+        assert "look for it" in text
         assert isinstance(error.__cause__, KooDriveError)
 
     def test_attempts_run_out(self, sandbox):

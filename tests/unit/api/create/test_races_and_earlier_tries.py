@@ -57,7 +57,7 @@ def create_first(sandbox):
 
 
 def unknown_codes(_request, body):
-    """The documents name no code for a name that is taken."""
+    """The documents name no code for a name that exists."""
     return body.replace(b"13000405", str(UNKNOWN_CODE).encode())
 
 
@@ -178,7 +178,7 @@ class TestListsThatLag:
 
 
 class TestWhatAnEarlierTrySent:
-    """With ``if_exists="fail"`` only the task's own space is taken."""
+    """With ``if_exists="fail"`` only the task's own space is used."""
 
     def create(self, sandbox, noted, **options):
         journal = Journal()
@@ -236,10 +236,10 @@ class TestWhatAnEarlierTrySent:
         spaces_of(sandbox).create("Finance")
 
         def rewrite(request, body):
-            told = json.loads(body)
-            for team in told.get("teams", ()):
+            listing = json.loads(body)
+            for team in listing.get("teams", ()):
                 team["createTime"] = created
-            return json.dumps(told).encode()
+            return json.dumps(listing).encode()
 
         journal = Journal()
         journal.noted = intent_noted = intent()
@@ -248,7 +248,7 @@ class TestWhatAnEarlierTrySent:
         assert journal.noted == intent_noted
 
     def test_the_clock_of_this_machine_is_wrong(self, sandbox):
-        """Times are noted by KooDrive's clock, told by its answers' Date."""
+        """Times are noted by KooDrive's clock, from the Date of its responses."""
         sandbox.faults.add("*", "clock_skew", seconds=-600)
         spaces = spaces_of(sandbox)
         journal = Journal()
@@ -359,7 +359,7 @@ class TestJournal:
         assert journal.noted == {**journal.noted, "name": "Finance", "space_id": result["id"]}
         assert len(journal.history) == 2
 
-    def test_a_space_that_was_only_taken_is_not_noted(self, sandbox):
+    def test_a_space_that_was_reused_is_not_noted(self, sandbox):
         spaces_of(sandbox).create("Finance")
         journal = Journal()
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""Random faults against a model: each wanted name exists exactly once, or its caller was told otherwise."""
+"""Random faults against a model: each wanted name exists exactly once, or its caller got an error."""
 
 from __future__ import annotations
 

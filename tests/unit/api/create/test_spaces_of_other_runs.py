@@ -1,4 +1,4 @@
-"""Whose a space is that has come meanwhile: what is not what was asked for is never taken for one's own."""
+"""Spaces that have appeared meanwhile: one that is not what was asked for is never ours."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class TestAfterAWorkersDeath:
         ],
         ids=["another size", "other members", "members"],
     )
-    def test_another_space_is_not_taken(self, sandbox, ours, theirs):
+    def test_another_space_is_not_ours(self, sandbox, ours, theirs):
         def named(arguments):
             users = arguments.get("user_ids")
             return {**arguments, **({"user_ids": sandbox.user_ids[users : users + 1]} if users else {})}
@@ -56,7 +56,7 @@ class TestAfterAWorkersDeath:
         assert journal.noted["space_id"] is None
         assert creates(sandbox) == [True]
 
-    def test_our_own_is_taken(self, sandbox):
+    def test_our_own_is_taken_back(self, sandbox):
         wanted = {"capacity": 20, "user_ids": sandbox.user_ids[1:4]}
         journal = Journal(dies_after=2)
         with pytest.raises(KilledError):
@@ -75,7 +75,7 @@ class TestAfterAWorkersDeath:
         assert (result["created"], result["failedList"]) == (True, ["999"])
 
     def test_members_that_nobody_tells(self, sandbox):
-        """The time has to tell, where the members are refused; where they do not come, nothing tells."""
+        """The time decides if the members are refused; if they do not come, nothing does."""
         journal = Journal(dies_after=2)
         with pytest.raises(KilledError):
             spaces_of(sandbox).create("Finance", journal=journal)
@@ -94,10 +94,10 @@ class TestAfterAWorkersDeath:
         """The answer's id is noted before anything else is asked, be it the group's or the container's."""
 
         def timeless(_request, body):
-            told = json.loads(body)
-            for team in told.get("teams", ()):
+            listing = json.loads(body)
+            for team in listing.get("teams", ()):
                 team["createTime"] = None
-            return json.dumps(told).encode()
+            return json.dumps(listing).encode()
 
         with Sandbox(create_id=create_id) as sandbox:
             journal = Journal(dies_after=2)
@@ -163,7 +163,7 @@ class TestWithinOneTry:
         assert sandbox.user_ids[1] not in sandbox.spaces()[0]["members"]
 
     @pytest.mark.parametrize("looks", [1, None])
-    def test_a_refusal_is_told_also_where_the_look_after_it_fails(self, sandbox, looks):
+    def test_a_refusal_is_raised_also_if_the_look_after_it_fails(self, sandbox, looks):
         sandbox.faults.add("create", "error_200", code=13007777)
 
         def before(request):
@@ -179,11 +179,11 @@ class TestWithinOneTry:
         assert creates(sandbox) == [False]
 
     def test_lists_that_count_a_new_space_before_they_show_it(self):
-        def hide(told):
+        def hide(listing):
             if hidden:
                 hidden.pop()
-                told.update(teams=[])
-            return told
+                listing.update(teams=[])
+            return listing
 
         def rewrite(request, body):
             counts = request.method == "GET" and "teamList" in request.path and creates(sandbox)[1:]

@@ -154,7 +154,7 @@ def test_a_server_that_breaks_settles_nothing_whatever_its_code(
 
 
 def test_a_space_that_is_there_after_a_refusal_is_found(koodrive_sandbox) -> None:
-    """What the look is for: KooDrive's documents have no code for a name that is taken."""
+    """The look finds it: KooDrive's documents have no code for a name that exists."""
     koodrive_sandbox.faults.add("create", "error_200", code=13009999, committed=True)
     with pytest.raises(KooDriveConflictError):
         Spaces(sandbox_client(koodrive_sandbox)).create("Finance")

@@ -27,20 +27,20 @@ class TestListsThatLackRecords:
     @pytest.mark.parametrize("teams", [[], None], ids=["empty", "null"])
     def test_nothing_is_sent_again(self, sandbox, fault, teams):
         sandbox.faults.add("create", fault)
-        hide = own_spaces(lambda told, _request: told.update(teams=teams, total=3))
+        hide = own_spaces(lambda listing, _request: listing.update(teams=teams, total=3))
         with relay(sandbox, rewrite=hide) as server, pytest.raises(KooDriveOutcomeUnknownError):
             through(server, sandbox).create("Finance")
         assert len(creates(sandbox)) == 1
 
     def test_nothing_is_sent_where_an_earlier_try_is_open(self, sandbox):
-        hide = own_spaces(lambda told, _request: told.update(teams=[], total=3))
+        hide = own_spaces(lambda listing, _request: listing.update(teams=[], total=3))
         with relay(sandbox, rewrite=hide) as server, pytest.raises(KooDriveOutcomeUnknownError) as caught:
             through(server, sandbox).create("Finance", journal=Journal(intent()))
         assert "lack group spaces" in str(caught.value.__cause__)
         assert len(creates(sandbox)) == 0
 
     def test_a_first_create_is_sent(self, sandbox):
-        hide = own_spaces(lambda told, _request: told.update(total=told["total"] + 3))
+        hide = own_spaces(lambda listing, _request: listing.update(total=listing["total"] + 3))
         with relay(sandbox, rewrite=hide) as server:
             assert through(server, sandbox).create("Finance")["created"] is True
 
@@ -48,9 +48,9 @@ class TestListsThatLackRecords:
         Spaces(sandbox_client(sandbox)).create("Sales")
         sandbox.faults.add("create", "error_500_before", times=1)
 
-        def count_all(told, request):
+        def count_all(listing, request):
             if "keyWord" in request.target:
-                told["total"] = 1
+                listing["total"] = 1
 
         with relay(sandbox, rewrite=own_spaces(count_all)) as server:
             assert through(server, sandbox).create("Finance")["created"] is True
@@ -64,10 +64,10 @@ class TestAnOlderSpaceThatListsShowLate:
         Spaces(sandbox_client(sandbox)).create("Finance")
         sandbox.faults.add("create", "error_500_before")
 
-        def change(told, _request):
+        def change(listing, _request):
             if len(creates(sandbox)) < 2:
-                told.update(teams=[], total=1)
-            for team in told["teams"]:
+                listing.update(teams=[], total=1)
+            for team in listing["teams"]:
                 team["createTime"] = "2020-05-10T01:46:22.000Z"
 
         with relay(sandbox, rewrite=own_spaces(change)) as server:
@@ -110,7 +110,7 @@ class TestAClockThatIsWrongForOneAnswer:
     @pytest.mark.parametrize("skew", [-600, 600])
     @pytest.mark.parametrize("call", [1, 2], ids=["the look before", "the create"])
     def test_the_space_is_known(self, sandbox, skew, call):
-        """A load balancer's Date may be wrong; the space that an attempt has made is taken all the same."""
+        """A load balancer's Date may be wrong; the space that an attempt has created is ours all the same."""
         sandbox.faults.add("create", "error_500_after_commit", times=1)
         if call == 1:
             sandbox.faults.add("teamList", "clock_skew", seconds=skew, times=1)
@@ -131,7 +131,7 @@ def long_ago(noted):
 
 
 class TestTheNextTry:
-    """A try that has seen its end takes no space for its own that appeared later."""
+    """A space that appeared after the end of a try is not that try's."""
 
     def test_by_the_time_of_the_end(self, sandbox):
         journal = Journal()
@@ -155,11 +155,11 @@ class TestTheNextTry:
                 with pytest.raises(outcome):
                     through(server, sandbox).create("Finance", journal=journal)
                 assert journal.noted == noted
-            # Before that, nothing tells the two apart.
+            # Before that, the two cannot be told apart.
             appeared = until - timedelta(milliseconds=1)
             assert through(server, sandbox).create("Finance", journal=journal)["created"] is True
 
-    def test_what_another_run_creates_at_once_is_not_taken(self, sandbox):
+    def test_a_space_that_another_run_creates_at_once_is_not_ours(self, sandbox):
         """The try has looked after its create failed, so what comes a moment later need not be its own."""
         journal = Journal()
         sandbox.faults.add("create", "drop_before_commit", times=1)
@@ -170,7 +170,7 @@ class TestTheNextTry:
             Spaces(sandbox_client(sandbox)).create("Finance", journal=journal)
         assert len(sandbox.spaces()) == 1
 
-    def test_what_comes_long_after_a_try_that_could_not_look_is_not_taken(self, sandbox):
+    def test_a_space_that_comes_long_after_a_try_without_a_look_is_not_ours(self, sandbox):
         """Its end says nothing of when its create arrived, if at all."""
         sandbox.faults.add("create", "drop_before_commit", times=1)
 
@@ -186,7 +186,7 @@ class TestTheNextTry:
         until, sent = (datetime.fromisoformat(journal.noted[name]) for name in ("ours_until", "sent_at"))
         assert until - sent < timedelta(seconds=20)
 
-    def test_what_was_created_before_the_end_is_taken_though_lists_lag(self, sandbox):
+    def test_a_space_created_before_the_end_is_ours_though_lists_lag(self, sandbox):
         journal = Journal()
         sandbox.faults.add("create", "stale_list", times=1, seconds=1000)
         sandbox.faults.add("create", "drop_after_commit", times=1)
@@ -243,7 +243,7 @@ class TestTheNextTry:
         assert len(creates(sandbox)) == 0
 
     def test_credentials_that_are_refused_meanwhile(self, sandbox):
-        """No other try can change them, so they are told as what they are; the note stays."""
+        """No other try can change them, so they are raised as they are; the note stays."""
         sandbox.faults.add("teamList", "expired_token")
         journal = Journal(intent())
         noted = dict(journal.noted)
