@@ -27,8 +27,9 @@ from airflow_provider_koodrive.api.create.runner import create_group_space
 from airflow_provider_koodrive.api.create.spec import GroupSpaceSpec
 from airflow_provider_koodrive.api.endpoints import CREATE_GROUP_SPACE, Endpoint
 from airflow_provider_koodrive.exceptions import KooDriveError, KooDriveOutcomeUnknownError
-from airflow_provider_koodrive.sandbox.faults.plan import KINDS, OPERATION_NAMES
+from airflow_provider_koodrive.sandbox.faults.kinds import KINDS
 from airflow_provider_koodrive.sandbox.server import Sandbox
+from airflow_provider_koodrive.sandbox.service.operations import OPERATION_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

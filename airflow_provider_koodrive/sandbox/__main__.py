@@ -14,19 +14,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_koodrive.sandbox.faults.plan import KINDS, OPERATION_NAMES
+from airflow_provider_koodrive.sandbox.service.operations import OPERATION_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from airflow_provider_koodrive.sandbox.faults.plan import Kind
+    from airflow_provider_koodrive.sandbox.faults.fault import Fault
     from airflow_provider_koodrive.sandbox.server import Sandbox
 
 ENDS = (signal.SIGINT, signal.SIGTERM)
 
 _CREDENTIALS = """\
 KOODRIVE_SANDBOX_APP_ID and KOODRIVE_SANDBOX_APP_SECRET in the environment
-replace the credentials that are made at a database's first start."""
+replace the credentials that a new database gets."""
 
 _FAULTS = """\
 faults can be set
@@ -35,13 +35,14 @@ faults can be set
                         http://127.0.0.1:8089/sandbox/faults -d \\
                         '{"operation": "create", "kind": "drop_after_commit", "times": 1}'
   in pytest:          koodrive_sandbox.faults.add("create", "drop_after_commit", times=1)
-GET /sandbox/faults shows them and what has struck, DELETE forgets them.
+GET /sandbox/faults shows the faults and those that struck, DELETE forgets them.
 
-Each takes times (how many calls it strikes), probability (0 to 1), seed, and
-what is in brackets after its kind."""
+Each takes times (number of calls that it strikes), probability (0 to 1), seed,
+and the options in brackets after its kind."""
 
 
 def build_parser() -> argparse.ArgumentParser:
+    """Return the command line's parser, whose help explains the faults."""
     parser = argparse.ArgumentParser(
         prog="python -m airflow_provider_koodrive.sandbox",
         description="An embedded KooDrive for trials and tests. Not for production.",
@@ -66,7 +67,7 @@ def _add_database(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--database",
         type=Path,
-        help="SQLite file, made when absent (default: one that goes when it stops)",
+        help="SQLite file, created if absent (default: one that is deleted at the end)",
     )
     parser.add_argument(
         "--users",
@@ -84,39 +85,43 @@ def _add_limits_and_faults(parser: argparse.ArgumentParser) -> None:
         "--edition",
         choices=("2025-03", "2024-07"),
         default="2025-03",
-        help="how to spell answers: with numbers, or with strings (default: %(default)s)",
+        help="form of the responses: with numbers, or with strings (default: %(default)s)",
     )
-    parser.add_argument("--groups-max", type=int, default=500, help="most group spaces (%(default)s)")
+    parser.add_argument(
+        "--groups-max", type=int, default=500, help="most group spaces (default: %(default)s)"
+    )
     parser.add_argument(
         "--max-capacity",
         type=int,
         default=2048,
-        help="GB of all group spaces together (%(default)s)",
+        help="GB of all group spaces together (default: %(default)s)",
     )
     parser.add_argument(
         "--fault",
         action="append",
         default=[],
         metavar="OPERATION:KIND[:NAME=VALUE]...",
-        help="something that shall go wrong, see below; may be repeated",
+        help="a fault, see below; may be repeated",
     )
-    parser.add_argument("--seed", type=int, help="makes the dice of faults repeatable")
+    parser.add_argument("--seed", type=int, help="makes the choice of calls that faults strike repeatable")
 
 
 def explain_faults() -> str:
-    """Say how faults are set, and which there are."""
+    """Explain how to set faults, and list them."""
+    from airflow_provider_koodrive.sandbox.faults.kinds import KINDS
+
     operations = f"Operations: {', '.join(OPERATION_NAMES)}; list for both lists, * for all. Kinds:"
-    kinds = [_explain(name, kind) for name, kind in KINDS.items()]
+    kinds = [_explain(kind) for kind in KINDS.values()]
     return "\n".join([_FAULTS, textwrap.fill(operations, 79), *kinds])
 
 
-def _explain(name: str, kind: Kind) -> str:
+def _explain(kind: type[Fault]) -> str:
     options = " ".join(
         f"{option}={str(default).lower() if isinstance(default, bool) else default}"
-        for option, default in kind.options.items()
+        for option, default in kind.options().items()
     )
     where = "" if kind.operations == OPERATION_NAMES else f" (only {', '.join(kind.operations)})"
-    text = f"{name}{f' [{options}]' if options else ''}{where}: {kind.summary}"
+    text = f"{kind.kind}{f' [{options}]' if options else ''}{where}: {kind.summary}"
     return textwrap.fill(text, 79, initial_indent="  ", subsequent_indent=" " * 6, break_on_hyphens=False)
 
 
@@ -128,13 +133,13 @@ def is_loopback(host: str) -> bool:
 
 
 def announce(sandbox: Sandbox, host: str) -> None:
-    """Say what it is, where it listens, and how to reach it."""
+    """Print the address and the connection."""
     print(f"KooDrive sandbox, for trials and tests; not for production. It listens on {sandbox.url}")
     if not is_loopback(host):
-        print(f"WARNING: {host} is no loopback address; whoever reaches it sees traffic in clear text.")
+        print(f"WARNING: {host} is not a loopback address; whoever reaches it sees traffic in clear text.")
     print("Airflow finds it after")
     print(f"  export AIRFLOW_CONN_KOODRIVE_DEFAULT={shlex.quote(sandbox.connection_json())}")
-    print("or, with an access token, which ends 20 minutes after its last call, after")
+    print("or, with an access token, which expires 20 minutes after its last call, after")
     token = sandbox.connection_json(token=sandbox.issue_token())
     print(f"  export AIRFLOW_CONN_KOODRIVE_DEFAULT={shlex.quote(token)}")
     print("Ctrl-C stops it.", flush=True)
@@ -157,10 +162,16 @@ def hold(signals: Iterable[signal.Signals]) -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def start(options: argparse.Namespace) -> Sandbox:
+def _sandbox_class() -> type[Sandbox]:
+    """Return the class; its module names the extra whose packages are missing."""
     from airflow_provider_koodrive.sandbox.server import Sandbox
 
-    sandbox = Sandbox(
+    return Sandbox
+
+
+def start(sandbox_class: type[Sandbox], options: argparse.Namespace) -> Sandbox:
+    """Start a sandbox with the options of the command line."""
+    sandbox = sandbox_class(
         options.database,
         host=options.host,
         port=options.port,
@@ -185,10 +196,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :param arguments: command line, None for the process's own
     :return: exit status
     """
-    options = build_parser().parse_args(arguments)
     with hold(ENDS):
         try:
-            sandbox = start(options)
+            sandbox_class = _sandbox_class()
+            options = build_parser().parse_args(arguments)
+            sandbox = start(sandbox_class, options)
         except (ModuleNotFoundError, OSError, OverflowError, ValueError, sqlite3.Error) as err:
             print(f"The sandbox cannot start: {err}", file=sys.stderr)
             return 1

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_koodrive.sandbox import clock
 from airflow_provider_koodrive.sandbox.clock import iso_milliseconds
-from airflow_provider_koodrive.sandbox.faults.plan import FaultPlan
 from airflow_provider_koodrive.sandbox.http.auth import TOKEN_SECONDS
-from airflow_provider_koodrive.sandbox.http.envelope import CreateId, Dialect, Edition
 from airflow_provider_koodrive.sandbox.http.records import Records
 from airflow_provider_koodrive.sandbox.service.call import Limits
+from airflow_provider_koodrive.sandbox.service.envelope import CreateId, Dialect, Edition
 from airflow_provider_koodrive.sandbox.storage.seed import fill, read_departments
 from airflow_provider_koodrive.sandbox.storage.store import Store
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_koodrive.sandbox.http.records import CallRecord
 
 try:
+    from airflow_provider_koodrive.sandbox.faults.plan import FaultPlan
     from airflow_provider_koodrive.sandbox.http.app import Service, build_app
     from airflow_provider_koodrive.sandbox.http.listener import Listener
 except ModuleNotFoundError as err:
@@ -43,20 +43,20 @@ class Sandbox:
         with Sandbox() as sandbox:
             os.environ["AIRFLOW_CONN_KOODRIVE_DEFAULT"] = sandbox.connection_json()
 
-    :param database: SQLite file, made when absent; None for one that is gone after :meth:`stop`
+    :param database: SQLite file, created if absent; None for one that :meth:`stop` deletes
     :param host: address to listen on
     :param port: port to listen on, 0 for a free one
     :param users: number of users in a new database, the first of them the tenant administrator
     :param departments: departments of a new database: names, or a CSV or TSV file with a column ``name``
-    :param edition: how to answer: ``2025-03`` as the examples of KooDrive's documents print (numbers,
+    :param edition: form of the responses: ``2025-03`` as the examples of KooDrive's documents print (numbers,
         ``groupName``), ``2024-07`` with ``code``, totals and amounts as strings, and ``name``
-    :param team_list_names: whether teamList names its spaces; the documents of 2025-03 leave that open
+    :param team_list_names: whether teamList names its spaces; the documents of 2025-03 do not say
     :param create_id: what ``id`` of a create is: the ``group``'s, the ``container``'s, or ``none``
     :param groups_max: most group spaces
-    :param max_capacity: what all group spaces together may hold, in GB
+    :param max_capacity: capacity of all group spaces together, in GB
     :param app_id: AppId, None for the database's own
     :param app_secret: AppSecret, None for the database's own
-    :param seed: makes the dice of the fault plan repeatable
+    :param seed: makes the choice of calls that faults strike repeatable
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Sandbox:
         self._dialect = Dialect(edition, team_list_names, create_id)
         self._limits = Limits(groups_max, max_capacity)
         self.faults = FaultPlan(seed)
-        """What shall go wrong; may be changed at any time."""
+        """The fault plan; may be changed at any time."""
         self._records = Records()
         self._credentials = {"app_id": app_id, "app_secret": app_secret}
         self._directory: tempfile.TemporaryDirectory[str] | None = None
@@ -95,14 +95,14 @@ class Sandbox:
 
     def start(self) -> Sandbox:
         """
-        Open the database and listen; calls are answered from here on.
+        Open the database and start to listen.
 
         :return: this sandbox
-        :raises OSError: the port is taken
-        :raises RuntimeError: it runs already
+        :raises OSError: the port is in use
+        :raises RuntimeError: it is running
         """
         if self._running is not None:
-            raise RuntimeError("this sandbox runs already")
+            raise RuntimeError("this sandbox is running")
         self._store = Store(self._database or self._new_database())
         try:
             departments = None if self._departments is None else list(self._departments)
@@ -123,7 +123,7 @@ class Sandbox:
         return self
 
     def stop(self) -> None:
-        """Cut every connection, end the thread, close the database; without waiting for calls that hang."""
+        """Cut every connection, end the thread and close the database; calls that hang are not waited for."""
         if self._running is not None:
             self._running.stop()
             self._running = None
@@ -182,28 +182,28 @@ class Sandbox:
 
     @property
     def calls(self) -> list[CallRecord]:
-        """The calls it has taken, in the order of their answers; the last 100,000."""
+        """The last 100,000 calls, in the order of their responses."""
         return self._records.all()
 
     @property
     def authorizations(self) -> list[str]:
-        """The ``Authorization`` headers of these calls: secrets, for tests that look where they leak to."""
+        """The ``Authorization`` headers of these calls: secrets, for tests that search for leaks."""
         return self._records.authorizations()
 
     def refuse_connections(self, seconds: float) -> None:
         """
-        Close the port now, and the connections on which nothing is under way.
+        Close the port now, and the connections on which no request is in progress.
 
-        :param seconds: after how many seconds to open it again
+        :param seconds: seconds after which to open it again
         """
         self._require_running().refuse(seconds)
 
     def issue_token(self, user_id: str | None = None, *, lifetime: float = TOKEN_SECONDS) -> str:
         """
-        Give out an access token, as KooDrive's front end does in a cookie.
+        Issue an access token, as KooDrive's front end does in a cookie.
 
         :param user_id: KooDrive's id of its user, None for the tenant administrator
-        :param lifetime: how long it lives without a call, in seconds; each call makes that 20 minutes anew
+        :param lifetime: seconds until it expires; each call extends that to 20 minutes
         :return: the token, as the ``Authorization`` header takes it
         """
         return self._require_store().add_token(
@@ -212,7 +212,7 @@ class Sandbox:
 
     def spaces(self) -> list[dict[str, Any]]:
         """
-        Read all group spaces out of the database.
+        Return all group spaces.
 
         :return: for each its ``id``, ``containerId``, ``name``, ``ownerId``, ``capacity`` in GB, ``iconUrl``,
             ``createTime``, and ``members``: the ids of its users, owner included
@@ -247,7 +247,7 @@ class Sandbox:
 
     def connection_json(self, *, user_id: str | None = None, token: str | None = None) -> str:
         """
-        Write the Airflow connection to this sandbox as JSON, for ``AIRFLOW_CONN_KOODRIVE_DEFAULT``.
+        Return the Airflow connection to this sandbox as JSON, for ``AIRFLOW_CONN_KOODRIVE_DEFAULT``.
 
         :param user_id: KooDrive's id of the user to sign for, None for the tenant administrator
         :param token: access token to use instead of app authentication
@@ -261,12 +261,12 @@ class Sandbox:
 
     def _require_running(self) -> _Running:
         if self._running is None:
-            raise RuntimeError("this sandbox does not run")
+            raise RuntimeError("this sandbox is not running")
         return self._running
 
     def _require_store(self) -> Store:
         if self._store is None:
-            raise RuntimeError("this sandbox does not run")
+            raise RuntimeError("this sandbox is not running")
         return self._store
 
     def _setting(self, key: str) -> str:

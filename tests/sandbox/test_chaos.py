@@ -15,7 +15,7 @@ from support.spaces import Spaces
 
 from airflow_provider_koodrive.api.endpoints import CREATE_GROUP_SPACE
 from airflow_provider_koodrive.exceptions import KooDriveOutcomeUnknownError, KooDriveServerError
-from airflow_provider_koodrive.sandbox.faults.plan import KINDS
+from airflow_provider_koodrive.sandbox.faults.kinds import KINDS
 
 if TYPE_CHECKING:
     from airflow_provider_koodrive.api.client import KooDriveClient

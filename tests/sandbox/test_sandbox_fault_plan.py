@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_koodrive.sandbox.faults.plan import KINDS, FaultPlan, Hit
+from airflow_provider_koodrive.sandbox.faults.kinds import KINDS
+from airflow_provider_koodrive.sandbox.faults.plan import FaultPlan, Hit
 
 if TYPE_CHECKING:
     from sandbox_calls import Caller
@@ -78,7 +79,7 @@ class TestPlan:
     def test_takes_every_kind_where_it_strikes_and_for_all_operations(self, kind: str) -> None:
         plan = FaultPlan()
         for operation in ("*", *KINDS[kind].operations):
-            plan.add(operation, kind, **KINDS[kind].options)
+            plan.add(operation, kind, **KINDS[kind].options())
             struck_one = KINDS[kind].operations[0] if operation == "*" else operation
             assert [fault.kind for fault in plan.draw(struck_one, None)] == [kind]
             plan.clear()

@@ -14,7 +14,8 @@ import pytest
 import requests
 from sandbox_calls import PREFIX, Caller, refusal, x_date
 
-from airflow_provider_koodrive.sandbox.faults.plan import KINDS, Hit
+from airflow_provider_koodrive.sandbox.faults.kinds import KINDS
+from airflow_provider_koodrive.sandbox.faults.plan import Hit
 from airflow_provider_koodrive.sandbox.server import Sandbox
 
 if TYPE_CHECKING:
@@ -37,13 +38,13 @@ class TestEveryKind:
     @pytest.mark.parametrize("kind", KINDS)
     def test_strikes_as_often_as_told_and_does_the_work_it_says(self, admin: Caller, kind: str) -> None:
         sandbox = admin.sandbox
-        short = {"seconds": 0.05} if KINDS[kind].options.get("seconds", 0) > 0 else {}
+        short = {"seconds": 0.05} if KINDS[kind].options().get("seconds", 0) > 0 else {}
         try:
             struck(admin, kind, **short)
         except requests.ConnectionError:
             assert sandbox.calls[-1].status is None
-        assert names(sandbox) == (["Finance"] if KINDS[kind].committed else [])
-        assert sandbox.calls[-1].committed is KINDS[kind].committed
+        assert names(sandbox) == (["Finance"] if KINDS[kind].commits else [])
+        assert sandbox.calls[-1].committed is KINDS[kind].commits
         assert sandbox.calls[-1].faults == (kind,)
         assert sandbox.faults.hits == [Hit("create", kind, None)]
         again = until_answered(lambda: admin.create("Sales"))

@@ -20,8 +20,10 @@ import requests
 from sandbox_calls import PREFIX, Caller, refusal
 
 from airflow_provider_koodrive.sandbox import __main__ as command_line
-from airflow_provider_koodrive.sandbox.faults.plan import ALIASES, KINDS, OPERATION_NAMES
+from airflow_provider_koodrive.sandbox.faults.kinds import KINDS
+from airflow_provider_koodrive.sandbox.faults.plan import ALIASES
 from airflow_provider_koodrive.sandbox.server import Sandbox
+from airflow_provider_koodrive.sandbox.service.operations import OPERATION_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,7 +135,7 @@ class TestLife:
             assert first.port != second.port
 
     def test_a_running_one_does_not_start_again(self, koodrive_sandbox: Sandbox) -> None:
-        with pytest.raises(RuntimeError, match="runs already"):
+        with pytest.raises(RuntimeError, match="is running"):
             koodrive_sandbox.start()
 
     @pytest.mark.parametrize("what", ["url", "app_secret", "spaces", "refuse_connections"])
@@ -145,14 +147,14 @@ class TestLife:
             "spaces": sandbox.spaces,
             "refuse_connections": lambda: sandbox.refuse_connections(1),
         }[what]
-        with pytest.raises(RuntimeError, match="does not run"):
+        with pytest.raises(RuntimeError, match="is not running"):
             ask()
 
     def test_a_port_that_is_taken_is_an_error(self, koodrive_sandbox: Sandbox) -> None:
         second = Sandbox(port=koodrive_sandbox.port)
         with pytest.raises(OSError, match="in use"):
             second.start()
-        with pytest.raises(RuntimeError, match="does not run"):
+        with pytest.raises(RuntimeError, match="is not running"):
             second.spaces()
 
     @pytest.mark.parametrize(
@@ -271,7 +273,7 @@ class TestCommandLine:
             (line,) = re.findall(rf"^  {kind}\b.*(?:\n    .*)*", shown, re.MULTILINE)
             told = " ".join(line.split())
             assert facts.summary in told
-            assert [name for name in facts.options if f"{name}=" not in told] == []
+            assert [name for name in facts.options() if f"{name}=" not in told] == []
             if facts.operations != OPERATION_NAMES:
                 assert f"only {', '.join(facts.operations)}" in told
         for text in (*OPERATION_NAMES, *ALIASES, "times", "probability", "seed"):

@@ -1,5 +1,5 @@
 """
-The sandbox's own surface beside KooDrive's: its calls and its fault plan over HTTP.
+The sandbox's own API beside KooDrive's: its calls and its fault plan over HTTP.
 
 ``GET /sandbox/calls``, and ``GET``, ``POST`` and ``DELETE /sandbox/faults``. Each call needs the header
 ``Authorization: Bearer APP_SECRET``.
@@ -34,7 +34,7 @@ class Admin:
     """
     Answers the calls below ``/sandbox``.
 
-    :param secret: what a call must bring
+    :param secret: bearer token that a call must send
     """
 
     def __init__(self, records: Records, faults: FaultPlan, *, secret: str) -> None:
@@ -61,7 +61,7 @@ class Admin:
         return endpoint
 
     async def _show_calls(self, _request: Request) -> Response:
-        """Answer how many calls each operation got, and the last 1,000 of them."""
+        """Return the number of calls of each operation, and the last 1,000 calls."""
         records = self._records.all()
         counts = Counter(record.operation for record in records)
         return JSONResponse({"counts": counts, "calls": [asdict(record) for record in records[-MAX_SHOWN:]]})
@@ -71,7 +71,7 @@ class Admin:
         return JSONResponse({"faults": self._faults.as_dicts(), "hits": hits})
 
     async def _add_fault(self, request: Request) -> Response:
-        """Take a fault as JSON, with the arguments of ``FaultPlan.add``."""
+        """Add a fault, given as JSON with the arguments of ``FaultPlan.add``."""
         try:
             self._faults.add(**read_object(await request.body()))
         except (TypeError, ValueError) as err:

@@ -1,4 +1,4 @@
-"""The ASGI application: routes, and the way of a call from the wire to a handler and back."""
+"""The ASGI application: routes each call to its handler and sends the response."""
 
 from __future__ import annotations
 
@@ -12,27 +12,29 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_koodrive.sandbox import clock
-from airflow_provider_koodrive.sandbox.faults.answers import NoAnswer, Struck, spoil
+from airflow_provider_koodrive.sandbox.faults.responses import NoResponse
 from airflow_provider_koodrive.sandbox.http import auth
 from airflow_provider_koodrive.sandbox.http.admin import Admin
-from airflow_provider_koodrive.sandbox.http.envelope import (
+from airflow_provider_koodrive.sandbox.http.records import CallRecord
+from airflow_provider_koodrive.sandbox.service.call import Call
+from airflow_provider_koodrive.sandbox.service.envelope import (
     CODE_INTERNAL,
     CODE_NOT_FOUND,
     Dialect,
     RefusalError,
     bad_parameters,
 )
-from airflow_provider_koodrive.sandbox.http.records import CallRecord
-from airflow_provider_koodrive.sandbox.http.replies import json_reply, refusal_reply
-from airflow_provider_koodrive.sandbox.service.call import Call
+from airflow_provider_koodrive.sandbox.service.handlers import HANDLERS
 from airflow_provider_koodrive.sandbox.service.operations import OPERATIONS, PREFIX, Operation
+from airflow_provider_koodrive.sandbox.service.responses import json_response, refusal_response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from starlette.requests import Request
 
-    from airflow_provider_koodrive.sandbox.faults.plan import Fault, FaultPlan
+    from airflow_provider_koodrive.sandbox.faults.fault import Fault
+    from airflow_provider_koodrive.sandbox.faults.plan import FaultPlan
     from airflow_provider_koodrive.sandbox.http.records import Records
     from airflow_provider_koodrive.sandbox.service.call import Limits
     from airflow_provider_koodrive.sandbox.storage.store import Store
@@ -70,15 +72,15 @@ class Service:
         self.faults = faults
         self.records = records
 
-    async def take(self, operation: Operation, request: Request) -> Response:
-        """Answer one call, or let a fault do so."""
+    async def handle(self, operation: Operation, request: Request) -> Response:
+        """Answer one call, with the faults that strike it."""
         trace_id = request.headers.get("x-traceid")
         try:
             body = await read_body(request)
         except ClientDisconnect:
-            return NoAnswer()
+            return NoResponse()
         except RefusalError as refusal:
-            return refusal_reply(self.dialect, refusal, clock.now())
+            return refusal_response(self.dialect, refusal, clock.now())
         call = Call(
             store=self.store,
             dialect=self.dialect,
@@ -88,47 +90,48 @@ class Service:
             body=body,
             now=clock.now(),
         )
-        drawn = self.faults.draw(operation.name, trace_id)
-        response = self._suffer(operation, request, call, drawn)
+        faults = self.faults.draw(operation.name, trace_id)
+        response = self._respond(operation, request, call, faults)
         self.records.add(
             CallRecord(
                 operation=operation.name,
                 method=request.method,
                 path=request.url.path,
                 query=call.query,
-                status=None if isinstance(response, NoAnswer) else response.status_code,
+                status=None if isinstance(response, NoResponse) else response.status_code,
                 trace_id=trace_id,
                 user_id=call.user["id"] if call.user else None,
                 committed=call.committed,
-                faults=tuple(fault.kind for fault in drawn),
+                faults=tuple(fault.kind for fault in faults),
             ),
             request.headers.get("authorization"),
         )
         return response
 
-    def _suffer(self, operation: Operation, request: Request, call: Call, drawn: list[Fault]) -> Response:
-        spoiler = None
-        for fault in drawn:
-            call.suffer(fault)
-            if fault.replaces_answer:
-                spoiler = fault
-        if spoiler is None:
+    def _respond(
+        self, operation: Operation, request: Request, call: Call, faults: Sequence[Fault]
+    ) -> Response:
+        for fault in faults:
+            fault.change(call)
+        replacing = next((fault for fault in faults if fault.replaces_response), None)
+        if replacing is None:
             return self._answer(operation, request, call)
-        answer = self._answer(operation, request, call) if spoiler.committed else Response()
-        return spoil(Struck(spoiler, answer, self.dialect, call.server_time))
+        response = self._answer(operation, request, call) if replacing.does_work() else Response()
+        return replacing.respond(call, response)
 
     def _answer(self, operation: Operation, request: Request, call: Call) -> Response:
         try:
             call.user = self._authenticate(request, call, operation)
             if len(request.headers.get("x-traceid", "x" * TRACE_ID_CHARACTERS)) != TRACE_ID_CHARACTERS:
                 raise bad_parameters(f"X-Traceid must have {TRACE_ID_CHARACTERS} characters.")
-            return json_reply(self.dialect.success(operation.handler(call)), 200, call.server_time)
+            result = HANDLERS[operation.name](call)
+            return json_response(self.dialect.success(result), 200, call.server_time)
         except RefusalError as refusal:
-            return refusal_reply(self.dialect, refusal, call.server_time)
+            return refusal_response(self.dialect, refusal, call.server_time)
         except Exception:
             log.exception("The sandbox failed at %s", operation.name)
             failure = RefusalError(CODE_INTERNAL, "inner server invoke failure", http_status=500)
-            return refusal_reply(self.dialect, failure, call.server_time)
+            return refusal_response(self.dialect, failure, call.server_time)
 
     def _authenticate(self, request: Request, call: Call, operation: Operation) -> dict[str, Any]:
         headers = request.headers
@@ -163,7 +166,7 @@ class Service:
         """Answer what has no handler: an unknown path or method."""
         status = error.status_code if isinstance(error, HTTPException) else 500
         refusal = RefusalError(CODE_NOT_FOUND, "Resource does not exist.", http_status=status)
-        return refusal_reply(self.dialect, refusal, clock.now())
+        return refusal_response(self.dialect, refusal, clock.now())
 
 
 async def read_body(request: Request) -> bytes:
@@ -186,10 +189,10 @@ def build_app(service: Service) -> Starlette:
     """Make the application that serves KooDrive's paths."""
 
     def endpoint(operation: Operation) -> Callable[[Request], Any]:
-        async def answer(request: Request) -> Response:
-            return await service.take(operation, request)
+        async def respond(request: Request) -> Response:
+            return await service.handle(operation, request)
 
-        return answer
+        return respond
 
     routes = [
         Route(PREFIX + operation.path, endpoint(operation), methods=[operation.method])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
 from airflow_provider_koodrive.sandbox import clock
-from airflow_provider_koodrive.sandbox.http.envelope import CODE_SIGNATURE, CODE_TOKEN, RefusalError
+from airflow_provider_koodrive.sandbox.service.envelope import CODE_SIGNATURE, CODE_TOKEN, RefusalError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Below HTTP: the listener, its connections, and answers that are none."""
+"""Below HTTP: the listener and its connections."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _Connection(H11Protocol):
 
     @property
     def idle(self) -> bool:
-        """Whether no request is under way."""
+        """Whether no request is in progress."""
         return self.cycle is None or self.cycle.response_complete
 
 
@@ -62,7 +62,7 @@ class Listener:
         return int(self._address[1])
 
     async def open(self) -> None:
-        """Begin to accept connections."""
+        """Start to accept connections."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             lambda: _Connection(self._config, self._state, {"listener": self}),
@@ -71,13 +71,19 @@ class Listener:
         )
 
     def refuse(self, seconds: float) -> None:
-        """Close the port for so many seconds, and the connections on which nothing is under way."""
+        """Close the port for so many seconds, and the connections on which no request is in progress."""
         if self._reopening is None:
             self._close()
             for connection in self._connections():
                 if connection.idle:
-                    cut(connection.transport)
+                    self.cut(connection.transport)
             self._reopening = asyncio.create_task(self._reopen(seconds))
+
+    @staticmethod
+    def cut(transport: asyncio.Transport) -> None:
+        """Cut a connection, also if a process that was forked meanwhile holds a copy of it."""
+        _shut_down(transport.get_extra_info("socket"))
+        transport.abort()
 
     async def _reopen(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -86,7 +92,7 @@ class Listener:
                 self._sock = bind(*self._address[:2])
                 break
             except OSError:
-                # Somebody else borrowed the port meanwhile.
+                # Another process has used the port meanwhile.
                 await asyncio.sleep(REBIND_SECONDS)
         await self.open()
         self._reopening = None
@@ -97,14 +103,14 @@ class Listener:
             self._reopening.cancel()
         self._close()
         for connection in self._connections():
-            cut(connection.transport)
+            self.cut(connection.transport)
         if self._state.tasks:
             await asyncio.wait(list(self._state.tasks))
 
     def _close(self) -> None:
         if self._server is not None:
             # A process that was forked meanwhile holds a copy, which would go on listening.
-            _silence(self._sock)
+            _shut_down(self._sock)
             self._server.close()
             self._server = None
 
@@ -112,19 +118,13 @@ class Listener:
         return [cast("_Connection", connection) for connection in self._state.connections]
 
 
-def cut(transport: asyncio.Transport) -> None:
-    """Cut a connection, also where a process that was forked meanwhile holds a copy of it."""
-    _silence(transport.get_extra_info("socket"))
-    transport.abort()
-
-
-def _silence(sock: socket.socket) -> None:
+def _shut_down(sock: socket.socket) -> None:
     with contextlib.suppress(OSError):
         sock.shutdown(socket.SHUT_RDWR)
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Listen here and now, so that a port that is taken is the caller's error."""
+    """Listen at once, so that the caller gets the error if the port is in use."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio spares small packets their delay only on sockets that name the protocol.
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)

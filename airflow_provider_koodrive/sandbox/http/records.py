@@ -1,4 +1,4 @@
-"""What is remembered of the calls that were taken."""
+"""Records of the calls."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ MAX_RECORDS = 100_000
 @dataclass(frozen=True)
 class CallRecord:
     """
-    A call that the sandbox has taken; holds no secrets.
+    A call to the sandbox; holds no secrets.
 
     :param operation: name of the operation, such as ``create`` or ``groupList``
     :param method: HTTP method
     :param path: path without the query
     :param query: parameters of the query
-    :param status: HTTP status of the answer, None where none was sent
+    :param status: HTTP status of the response, None if none was sent
     :param trace_id: ``X-Traceid`` of the request
-    :param user_id: the user on whose behalf the call ran, None where authentication failed
+    :param user_id: the user on whose behalf the call ran, None if authentication failed
     :param committed: whether the call has changed what is stored
     :param faults: kinds of the faults that struck it
     """
@@ -41,7 +41,7 @@ class CallRecord:
 
 
 class Records:
-    """The calls that the sandbox has taken, the last 100,000 of them; safe to read from any thread."""
+    """The last 100,000 calls; safe to read from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

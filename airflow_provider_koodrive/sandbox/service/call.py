@@ -1,4 +1,4 @@
-"""One call as a handler sees it."""
+"""A call, as its handler sees it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_koodrive.sandbox.http.envelope import Dialect, bad_parameters, no_permission
+from airflow_provider_koodrive.sandbox.service.envelope import Dialect, bad_parameters, no_permission
 from airflow_provider_koodrive.sandbox.storage.seed import ROLE_ADMINISTRATOR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_koodrive.sandbox.faults.plan import Fault
     from airflow_provider_koodrive.sandbox.storage.store import Row, Store
 
 MAX_PAGE = 100
@@ -21,10 +20,10 @@ MAX_PAGE = 100
 @dataclass(frozen=True)
 class Limits:
     """
-    What the enterprise has bought.
+    The limits of the enterprise.
 
     :param groups_max: most group spaces
-    :param max_capacity: what all group spaces together may hold, in GB
+    :param max_capacity: capacity of all group spaces together, in GB
     """
 
     groups_max: int = 500
@@ -36,13 +35,13 @@ class Call:
     """
     A call on its way through a handler.
 
-    :param now: when the call came, in seconds since 1970
-    :param skew: how far ahead the server takes its clock to be for this call, in seconds
+    :param now: time at which the call came, in seconds since 1970
+    :param skew: seconds by which the server's clock is ahead for this call
     :param user: row of the calling user
-    :param failing_members: how many members this call shall fail to change
-    :param stale_seconds: how old a space must be, in seconds, for lists to show it: the one that this call
-        creates, or any in the list that this call asks for
-    :param expired: whether to treat the token or the signature as run out
+    :param failing_members: number of members that this call fails to change
+    :param stale_seconds: age in seconds from which on lists show a space: the one that this call creates,
+        or any in the list that this call asks for
+    :param expired: whether to treat the token or the signature as expired
     :param committed: set by the handler once it has changed what is stored
     """
 
@@ -60,20 +59,9 @@ class Call:
     expired: bool = False
     committed: bool = False
 
-    def suffer(self, fault: Fault) -> None:
-        """Let a fault change how the call is handled."""
-        if fault.kind == "clock_skew":
-            self.skew = fault.options["seconds"]
-        elif fault.kind == "member_failures":
-            self.failing_members = fault.options["count"]
-        elif fault.kind == "stale_list":
-            self.stale_seconds = fault.options["seconds"]
-        elif fault.kind == "expired_token":
-            self.expired = True
-
     @property
     def server_time(self) -> float:
-        """What the server takes for the time, in seconds since 1970."""
+        """The server's time for this call, in seconds since 1970."""
         return self.now + self.skew
 
     @property
@@ -85,14 +73,14 @@ class Call:
         return bool(self.user["role"] == ROLE_ADMINISTRATOR)
 
     def json(self) -> dict[str, Any]:
-        """Read the body, which must be a JSON object."""
+        """Return the body, which must be a JSON object."""
         try:
             return read_object(self.body)
         except ValueError as err:
             raise bad_parameters(str(err)) from err
 
     def integer(self, name: str, *, least: int, most: int | None = None) -> int:
-        """Read a mandatory integer of the query."""
+        """Return a mandatory integer of the query."""
         text = self.query.get(name, "")
         value = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1
         if value < least or (most is not None and value > most):
@@ -101,11 +89,11 @@ class Call:
         return value
 
     def page(self) -> tuple[int, int]:
-        """Read the mandatory ``offset`` and ``limit``."""
+        """Return the mandatory ``offset`` and ``limit``."""
         return self.integer("offset", least=0), self.integer("limit", least=1, most=MAX_PAGE)
 
-    def cut(self, rows: list[Row]) -> list[Row]:
-        """Take this call's page out of the rows."""
+    def page_of(self, rows: list[Row]) -> list[Row]:
+        """Return this call's page of the rows."""
         offset, limit = self.page()
         return rows[offset : offset + limit]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_koodrive.sandbox.clock import iso_milliseconds
-from airflow_provider_koodrive.sandbox.http.envelope import (
+from airflow_provider_koodrive.sandbox.service.envelope import (
     CODE_DUPLICATE_NAME,
     CODE_NO_SPACE_LEFT,
     RefusalError,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_koodrive.sandbox.clock import iso_milliseconds
-from airflow_provider_koodrive.sandbox.http.envelope import bad_parameters, no_permission, unknown_group
+from airflow_provider_koodrive.sandbox.service.envelope import bad_parameters, no_permission, unknown_group
 
 if TYPE_CHECKING:
     from airflow_provider_koodrive.sandbox.service.call import Call
@@ -128,7 +128,7 @@ def list_members(call: Call) -> dict[str, Any]:
     hits = [row for row in rows if keyword in row["name"].casefold()]
     return {
         "total": call.dialect.number(len(hits)),
-        "userGroupMemberInfos": [_member_info(row, space) for row in call.cut(hits)],
+        "userGroupMemberInfos": [_member_info(row, space) for row in call.page_of(hits)],
     }
 
 

@@ -1,4 +1,4 @@
-"""What the sandbox remembers: one SQLite file. Every change is committed before it is answered."""
+"""The sandbox's database: one SQLite file. Every change is committed before the response is sent."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ CREATE TABLE IF NOT EXISTS spaces (
     created_at REAL NOT NULL, visible_from REAL NOT NULL,
     UNIQUE (creator, name)
 );
-CREATE INDEX IF NOT EXISTS spaces_in_order ON spaces (created_at, number);
+CREATE INDEX IF NOT EXISTS spaces_in_order ON spaces (created_at, number, visible_from, creator);
+CREATE INDEX IF NOT EXISTS spaces_of_creator ON spaces (creator, created_at, number, visible_from);
+CREATE INDEX IF NOT EXISTS spaces_by_capacity ON spaces (capacity);
 CREATE TABLE IF NOT EXISTS members (
     space_id TEXT NOT NULL REFERENCES spaces (id) ON DELETE CASCADE,
     user_id TEXT NOT NULL REFERENCES users (id),
@@ -52,18 +54,17 @@ SELECT spaces.*, users.name AS owner_name,
 FROM spaces JOIN users ON users.id = spaces.creator
 """
 
-_COUNT_HITS = "SELECT count(*) FROM spaces JOIN users ON users.id = spaces.creator"
-
-_HITS = """
-WHERE (:owner_id IS NULL OR spaces.creator = :owner_id)
-  AND (:not_owner_id IS NULL OR spaces.creator <> :not_owner_id)
-  AND max(spaces.visible_from, spaces.created_at + :least_age) <= :now
-  AND (instr(spaces.folded, :keyword) OR instr(users.folded, :keyword))
-  AND (:member_id IS NULL OR EXISTS (
-      SELECT 1 FROM members WHERE members.space_id = spaces.id AND members.user_id = :member_id))
-"""
-
-_PAGE = "ORDER BY spaces.created_at, spaces.number LIMIT :limit OFFSET :offset"
+# Counting and skipping read an index alone; the records are read for one page.
+_HITS = "FROM spaces{users} WHERE {conditions}"
+_ORDER = "ORDER BY spaces.created_at, spaces.number"
+_CONDITIONS = {
+    "now": "spaces.visible_from <= :now",
+    "newest": "spaces.created_at <= :newest",
+    "owner_id": "spaces.creator = :owner_id",
+    "not_owner_id": "spaces.creator <> :not_owner_id",
+    "member_id": "spaces.id IN (SELECT space_id FROM members WHERE members.user_id = :member_id)",
+    "keyword": "(instr(spaces.folded, :keyword) OR instr(users.folded, :keyword))",
+}
 
 _INSERT_SPACE = """
 INSERT INTO spaces (name, folded, creator, capacity, icon_url, created_at, visible_from)
@@ -89,7 +90,7 @@ class Store:
     """
     The sandbox's database; safe to use from several threads.
 
-    :param path: SQLite file; made when absent
+    :param path: SQLite file; created if absent
     """
 
     def __init__(self, path: Path) -> None:
@@ -108,7 +109,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Do everything in the block or nothing of it, and alone."""
+        """Run the block as one transaction."""
         with self._lock:
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -148,7 +149,7 @@ class Store:
         return token
 
     def use_token(self, token: str, *, now: float, lifetime: float) -> str | None:
-        """Let a token live on, if it lives; the id of its user, or None."""
+        """Extend a token that has not expired; return the id of its user, or None."""
         found = self._row(
             "UPDATE tokens SET expires_at = max(expires_at, ?) WHERE digest = ? AND expires_at > ?"
             " RETURNING user_id",
@@ -174,7 +175,7 @@ class Store:
         return self._row(f"{_USER} WHERE users.id = ?", [user_id])
 
     def users(self, *, department_id: str | None, direct: bool) -> list[Row]:
-        """List the users of a department, with those of the departments below it unless ``direct``."""
+        """Return the users of a department, with those of the departments below it unless ``direct``."""
         if department_id is None:
             return self._rows(f"{_USER} ORDER BY users.id")
         if direct:
@@ -182,6 +183,9 @@ class Store:
         return self._rows(
             f"{_BELOW} {_USER} JOIN below ON below.id = users.dept_id ORDER BY users.id", [department_id]
         )
+
+    def user_count(self) -> int:
+        return self._number("SELECT count(*) FROM users")
 
     # Group spaces
 
@@ -236,19 +240,24 @@ class Store:
         :param least_age: leave out spaces that are then younger than this, in seconds
         :return: number of hits, and the page of them
         """
-        parameters = {
-            "keyword": keyword.casefold(),
-            "owner_id": owner_id,
-            "member_id": member_id,
-            "not_owner_id": not_owner_id,
+        given = {
             "now": now,
-            "least_age": least_age,
-            "offset": offset,
-            "limit": limit,
+            "newest": now - least_age if least_age else None,
+            "owner_id": owner_id,
+            "not_owner_id": not_owner_id,
+            "member_id": member_id,
+            "keyword": keyword.casefold() or None,
         }
+        parameters = {name: value for name, value in given.items() if value is not None}
+        hits = _HITS.format(
+            users=" JOIN users ON users.id = spaces.creator" if keyword else "",
+            conditions=" AND ".join(_CONDITIONS[name] for name in parameters),
+        )
+        page = f"WHERE spaces.number IN (SELECT spaces.number {hits} {_ORDER} LIMIT :limit OFFSET :offset)"
         with self._lock:
-            total = self._number(_COUNT_HITS + _HITS, parameters)
-            return total, self._rows(_SPACE + _HITS + _PAGE, parameters)
+            total = self._number(f"SELECT count(*) {hits}", parameters)
+            rows = self._rows(f"{_SPACE} {page} {_ORDER}", {**parameters, "limit": limit, "offset": offset})
+            return total, rows
 
     def show_everything(self) -> None:
         self._execute("UPDATE spaces SET visible_from = 0")
@@ -264,7 +273,7 @@ class Store:
         return self._number("SELECT count(*) FROM spaces")
 
     def assigned_capacity(self) -> int:
-        """Sum up what all group spaces together may hold, in GB."""
+        """Return the capacity of all group spaces together, in GB."""
         return self._number("SELECT coalesce(sum(capacity), 0) FROM spaces")
 
     # Members
@@ -291,7 +300,7 @@ class Store:
         )
 
     def remove_member(self, space_id: str, user_id: str) -> bool:
-        """Take a member out; False where the user is none."""
+        """Remove a member; return False if the user is not one."""
         sql = "DELETE FROM members WHERE space_id = ? AND user_id = ?"
         return self._execute(sql, [space_id, user_id]).rowcount > 0
 

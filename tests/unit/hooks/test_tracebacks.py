@@ -14,7 +14,7 @@ from support.raw_server import RawServer
 
 from airflow_provider_koodrive.exceptions import KooDriveError
 from airflow_provider_koodrive.hooks.koodrive import KooDriveHook
-from airflow_provider_koodrive.sandbox.faults.plan import KINDS
+from airflow_provider_koodrive.sandbox.faults.kinds import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""KooDrive's envelope: codes, refusals, and the two dialects in which its editions answer."""
+"""KooDrive's envelope: codes, refusals, and the two forms in which its editions answer."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ CODE_SIGNATURE = "APIGW.0303"
 
 class RefusalError(Exception):
     """
-    An answer that is not a success.
+    A call that KooDrive refuses.
 
     :param code: ``code`` of the envelope
     :param msg: ``msg`` of the envelope, without secrets
-    :param http_status: HTTP status of the answer
+    :param http_status: HTTP status of the response
     """
 
     def __init__(self, code: int | str, msg: str, *, http_status: int = 400) -> None:
@@ -54,12 +54,12 @@ def no_permission(what: str) -> RefusalError:
 @dataclass(frozen=True)
 class Dialect:
     """
-    How answers are spelled; KooDrive's documents contradict each other.
+    The form of the responses; KooDrive's documents contradict each other.
 
     :param edition: ``2025-03`` answers as the examples print: numbers, ``groupName``. ``2024-07`` answers
         ``code``, totals and amounts as strings, and ``name``
     :param team_list_names: whether teamList names its spaces; the table of 2025-03 has no name there
-    :param create_id: what ``id`` of a create is: the group's id, the container's ("space id"), or absent
+    :param create_id: ``id`` in the response to a create: the group's, the container's ("space id"), or none
     """
 
     edition: Edition = "2025-03"

@@ -1,4 +1,4 @@
-"""HTTP answers in KooDrive's envelope."""
+"""HTTP responses in KooDrive's envelope."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from starlette.responses import Response
 from airflow_provider_koodrive.sandbox.clock import http_date
 
 if TYPE_CHECKING:
-    from airflow_provider_koodrive.sandbox.http.envelope import Dialect, RefusalError
+    from airflow_provider_koodrive.sandbox.service.envelope import Dialect, RefusalError
 
 JSON = "application/json;charset=UTF-8"
 
 
-def reply(
+def dated_response(
     body: bytes, status: int, now: float, *, media_type: str = JSON, headers: dict[str, str] | None = None
 ) -> Response:
-    """Answer with a body, dated by the server's time in seconds since 1970."""
+    """Return a response with a ``Date``; ``now`` is the server's time in seconds since 1970."""
     always = {"Date": http_date(now), "Server": "KooDrive-sandbox"}
     return Response(body, status, headers={**always, **(headers or {})}, media_type=media_type)
 
 
-def json_reply(
+def json_response(
     payload: object, status: int, now: float, *, headers: dict[str, str] | None = None
 ) -> Response:
-    """Answer with JSON."""
-    return reply(json.dumps(payload, ensure_ascii=False).encode(), status, now, headers=headers)
+    """Return a response with JSON."""
+    return dated_response(json.dumps(payload, ensure_ascii=False).encode(), status, now, headers=headers)
 
 
-def refusal_reply(
+def refusal_response(
     dialect: Dialect, refusal: RefusalError, now: float, *, headers: dict[str, str] | None = None
 ) -> Response:
-    """Answer that a call failed."""
-    return json_reply(dialect.refusal(refusal), refusal.http_status, now, headers=headers)
+    """Return a response that says why a call failed."""
+    return json_response(dialect.refusal(refusal), refusal.http_status, now, headers=headers)
