@@ -63,7 +63,12 @@ def page_server() -> Iterator[str]:
 
 def define_connections(url: str) -> None:
     """Define a connection for each hook in the environment."""
-    koodrive = {"conn_type": "koodrive", "login": "app-id", "password": "long-secret", "extra": {"user_id": "1"}}
+    koodrive = {
+        "conn_type": "koodrive",
+        "login": "app-id",
+        "password": "long-secret",
+        "extra": {"user_id": "1"},
+    }
     os.environ["AIRFLOW_CONN_KOODRIVE_DEFAULT"] = json.dumps({"host": url, **koodrive})
     os.environ["AIRFLOW_CONN_HTTP_DEFAULT"] = json.dumps({"conn_type": "http", "host": url})
 
