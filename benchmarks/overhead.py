@@ -30,7 +30,7 @@ OPERATORS = "airflow_provider_koodrive.operators.group_space"
 
 WARM_UP_ROUNDS = 50
 ROUNDS = 1000
-PROCESSES = 9
+PROCESSES = 5
 
 GOAL_RATIO = 1.15
 GOAL_FIRST_CALL_MS = 200.0
