@@ -10,16 +10,18 @@ REQUIRE ?=
 BIN := .venv/bin
 UV := $(BIN)/uv
 READY := .venv/ready
+# More workers than cores, because many tests wait; tests that share an expensive fixture stay together.
+PARALLEL := -n 3 --dist loadscope --no-loadscope-reorder
 
 # What the caller has set for a Python or an Airflow of their own must not reach this one.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV $(filter AIRFLOW_%,$(.VARIABLES))
 export UV_NO_CACHE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo ui test mutants chaos lint format bench constraints dist matrix clean
+.PHONY: help venv demo ui test test-fast mutants chaos lint format bench constraints dist matrix clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 venv: $(READY)  ## make .venv with the versions that constraints.txt pins
 
@@ -40,7 +42,11 @@ ui: $(READY)  ## Airflow's web interface with the sandbox behind it, until Ctrl-
 
 test: export AIRFLOW_HOME := $(CURDIR)/.airflow/tests
 test: lint  ## lint, types, architecture, all tests with branch coverage
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
+	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term
+
+test-fast: export AIRFLOW_HOME := $(CURDIR)/.airflow/tests
+test-fast: $(READY)  ## unit and sandbox tests alone, without lint, coverage or a running Airflow
+	$(BIN)/python -m pytest $(PARALLEL) tests/unit tests/sandbox
 
 mutants: $(READY)  ## change the rules of creating and of retries in each place: do unit tests notice?
 	@$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt --group mutants

@@ -49,7 +49,7 @@ def airflow(session: nox.Session, line: str) -> None:
     groups = nox.project.dependency_groups(PYPROJECT, "test")
     install(session, line, f"{file}[sandbox]", *LINES[line].get("with", ()), *groups)
     # As a program, pytest leaves this folder, and the package's source in it, out of the search path.
-    options = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder", *session.posargs)
+    options = ("-n", "3", "--dist", "loadscope", "--no-loadscope-reorder", *session.posargs)
     # `make test` looks longer for what random answers and faults break.
     env = {**airflow_home(session), "KOODRIVE_FUZZ_EXAMPLES": "20"}
     session.run("pytest", *options, env=env)

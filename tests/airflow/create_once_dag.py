@@ -1,4 +1,4 @@
-"""A task that must not find its space there, unless it is its own."""
+"""A task that fails where the space exists, unless the task has created it itself."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from airflow.providers.common.compat.sdk import DAG, Param
 from airflow_provider_koodrive.operators.group_space import CreateGroupSpaceOperator
 from airflow_provider_koodrive.retry_policy import KooDriveRetryPolicy
 
-with DAG("create_once", schedule=None, params={"name": Param("", type="string")}):
+with DAG(
+    "create_once", schedule=None, params={"name": Param("", type="string"), "conn_id": "koodrive_hasty"}
+):
     CreateGroupSpaceOperator(
         task_id="create_space",
         name="{{ params.name }}",
         if_exists="fail",
-        koodrive_conn_id="koodrive_hasty",
+        koodrive_conn_id="{{ params.conn_id }}",
         retries=2,
         # For a worker that died; the policy decides on errors.
         retry_delay=timedelta(seconds=1),

@@ -1,4 +1,4 @@
-"""Airflow as it runs in earnest: API server, scheduler with LocalExecutor, DAG processor."""
+"""Airflow as it runs in production: API server, scheduler with LocalExecutor, DAG processor."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import psutil
 import pytest
+from cryptography.fernet import Fernet
 from packaging.version import Version
 
 if TYPE_CHECKING:
@@ -43,19 +44,27 @@ class Deployment:
     An Airflow with a home, a database and ports of its own; runs between :meth:`start` and :meth:`stop`.
 
     :param home: ``AIRFLOW_HOME``
+    :param database: migrated database to copy
     :param dags: files of the DAGs folder
     :param policy: Python of ``airflow_local_settings``: a cluster policy, as an administrator writes it
     :param settings: further environment variables
     """
 
     def __init__(
-        self, home: Path, dags: Sequence[Path], *, policy: str = "", settings: Mapping[str, str] | None = None
+        self,
+        home: Path,
+        database: Path,
+        dags: Sequence[Path],
+        *,
+        policy: str = "",
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         self.home = home
         self.address = f"http://{LOOPBACK}:{free_port()}"
         self._parts: list[subprocess.Popen[bytes]] = []
         for folder in ("dags", "config"):
             (home / folder).mkdir(parents=True)
+        shutil.copy(database, home / "airflow.db")
         for file in dags:
             shutil.copy(file, home / "dags")
         (home / "config" / "airflow_local_settings.py").write_text(policy, encoding="utf-8")
@@ -68,6 +77,8 @@ class Deployment:
             "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__API_AUTH__JWT_SECRET": "not-a-secret-but-long-enough-to-sign-with-it-0123456789abcdef",
             "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
+            # Else each part, as they start together, would make a key of its own.
+            "AIRFLOW__CORE__FERNET_KEY": Fernet.generate_key().decode(),
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__PARALLELISM": "8",
@@ -86,9 +97,7 @@ class Deployment:
         }
 
     def start(self) -> Deployment:
-        """Make the database, start all parts, and wait until they are healthy."""
-        migrated = self._launch("db", "migrate").wait()
-        assert migrated == 0, f"no database, see {self.home}"
+        """Start all parts, and wait until they are healthy."""
         # Readers and writers of SQLite's rollback journal would wait for each other.
         with closing(self._connect()) as database:
             database.execute("PRAGMA journal_mode = WAL")
@@ -185,14 +194,14 @@ class Deployment:
         return healthy and known == len(list((self.home / "dags").glob("*.py")))
 
 
-def wait_for(look: Callable[[], T], seconds: float, what: str) -> T:
-    """Look until there is something, at most so many seconds."""
+def wait_for(call: Callable[[], T], seconds: float, what: str) -> T:
+    """Call until something is returned, for at most so many seconds."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if found := look():
+        if found := call():
             return found
         time.sleep(POLL_SECONDS)
-    raise AssertionError(f"waited {seconds:.0f} s in vain for {what}")
+    raise AssertionError(f"{what} did not come within {seconds:.0f} s")
 
 
 def free_port() -> int:

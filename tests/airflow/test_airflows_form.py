@@ -18,8 +18,6 @@ PROGRAM = Path(__file__).parent / "airflows_form.py"
 VERSION = tuple(map(int, airflow_package.__version__.split(".")[:2]))
 SECRET = "s3cr3tOfTheProxy"
 
-pytestmark = pytest.mark.xdist_group("test_airflows_form")
-
 EXTRAS = [
     None,
     {},

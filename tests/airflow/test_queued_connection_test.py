@@ -7,35 +7,19 @@ import urllib.request
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from deployment import NEEDS_AIRFLOW_3_3, Deployment, wait_for
+from deployment import NEEDS_AIRFLOW_3_3, wait_for
 
 from airflow_provider_koodrive.connection.fields import EXTRA_FIELDS
 from airflow_provider_koodrive.connection.form import LABELS
-from airflow_provider_koodrive.sandbox.server import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from deployment import Deployment
 
-pytestmark = [NEEDS_AIRFLOW_3_3, pytest.mark.xdist_group("test_queued_connection_test")]
+    from airflow_provider_koodrive.sandbox.server import Sandbox
+
+pytestmark = NEEDS_AIRFLOW_3_3
 
 SECONDS = 120
-
-
-@pytest.fixture(scope="module")
-def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    # A worker shall not mind that the API server of a busy machine is slow.
-    settings = {"AIRFLOW__CORE__TEST_CONNECTION": "Enabled", "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60"}
-    deployment = Deployment(tmp_path_factory.mktemp("queued") / "airflow", [], settings=settings)
-    try:
-        yield deployment.start()
-    finally:
-        deployment.stop()
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with Sandbox(tmp_path_factory.mktemp("sandbox") / "koodrive.db") as sandbox:
-        yield sandbox
 
 
 def form(sandbox: Sandbox, connection_id: str, **changes: str) -> dict[str, Any]:
@@ -57,10 +41,10 @@ def test_the_endpoint_behind_the_form(deployment: Deployment) -> None:
     assert labels == {entry.name: entry.label for entry in EXTRA_FIELDS}
 
 
-def test_the_endpoint_behind_the_button(deployment: Deployment, sandbox: Sandbox) -> None:
-    answer = deployment.request("POST", "connections/test", form(sandbox, "koodrive_asked"))
+def test_the_endpoint_behind_the_button(deployment: Deployment, deployed_sandbox: Sandbox) -> None:
+    answer = deployment.request("POST", "connections/test", form(deployed_sandbox, "koodrive_form"))
     assert answer["status"] is True
-    assert answer["message"].startswith(f"{sandbox.url}: connected with app authentication as user")
+    assert answer["message"].startswith(f"{deployed_sandbox.url}: connected with app authentication as user")
 
 
 @pytest.mark.parametrize(
@@ -73,16 +57,16 @@ def test_the_endpoint_behind_the_button(deployment: Deployment, sandbox: Sandbox
 )
 def test_a_queued_test_on_a_worker(
     deployment: Deployment,
-    sandbox: Sandbox,
+    deployed_sandbox: Sandbox,
     connection_id: str,
     changes: dict[str, str],
     state: str,
     words: str,
 ) -> None:
-    queued = form(sandbox, connection_id, **changes)
+    queued = form(deployed_sandbox, connection_id, **changes)
     assert deployment.request("POST", "connections/enqueue-test", queued)["connection_id"] == connection_id
-    asked = "select state, result_message from connection_test_request where connection_id = ?"
-    ended = f"{asked} and state in ('success', 'failed')"
+    query = "select state, result_message from connection_test_request where connection_id = ?"
+    ended = f"{query} and state in ('success', 'failed')"
     ((ended_as, message),) = wait_for(
         lambda: deployment.query(ended, connection_id), SECONDS, f"the test of {connection_id}"
     )

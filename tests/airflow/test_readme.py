@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import airflow as airflow_package
 import pytest
+from real_airflow import ToRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conftest import Airflow
+    from real_airflow import Airflow
 
     from airflow_provider_koodrive.sandbox.server import Sandbox
 
@@ -46,24 +47,18 @@ def test_every_block_is_of_a_kind_that_is_tested() -> None:
 
 
 def test_the_dags_run(airflow: Airflow, koodrive_sandbox: Sandbox, tmp_path: Path) -> None:
-    files = []
-    for number, text in enumerate(RUNNABLE):
-        files.append(tmp_path / f"readme_{number}.py")
-        files[-1].write_text(text, "utf-8")
     connection = json.loads(koodrive_sandbox.connection_json())
     http = json.dumps({**connection, "conn_type": "http", "extra": {}})
+    wanted = []
+    for number, text in enumerate(RUNNABLE):
+        wanted.append(ToRun(tmp_path / f"readme_{number}.py"))
+        wanted[-1].file.write_text(text, "utf-8")
 
-    done = airflow.command(
-        Path(__file__).parent / "run_readme_dags.py",
-        *files,
-        AIRFLOW_CONN_KOODRIVE_HTTP=http,
-        AIRFLOW__CORE__DAGS_FOLDER=str(tmp_path),
-    )
+    runs = airflow.runs(*wanted, AIRFLOW_CONN_KOODRIVE_HTTP=http, AIRFLOW__CORE__DAGS_FOLDER=str(tmp_path))
 
-    ended = dict(re.findall(r"^README (\w+) (\w+)$", done.stdout, re.MULTILINE))
-    wanted = {re.search(r'DAG\("(\w+)"', text).group(1): "success" for text in RUNNABLE}  # type: ignore[union-attr]
-    assert ended == wanted, done.stdout
-    patient = {"Patience"} if "patient_space" in wanted else set()
+    named = [re.search(r'DAG\("(\w+)"', text).group(1) for text in RUNNABLE]  # type: ignore[union-attr]
+    assert [(run.dag_id, run.state) for run in runs] == [(name, "success") for name in named]
+    patient = {"Patience"} if "patient_space" in named else set()
     assert {space["name"] for space in koodrive_sandbox.spaces()} == {
         example("finance_space")["name"],
         "Finance",
@@ -117,11 +112,13 @@ def test_connections(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_connections_add(airflow: Airflow, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIRFLOW_CONN_KOODRIVE_DEFAULT")
     command = next(text for text in COMMANDS if text.startswith("airflow connections add"))
-    done = airflow.command("-m", *shlex.split(command.replace("\\\n", " ")))
-    assert done.returncode == 0, done.stdout
-    shown = airflow.command("-m", "airflow", "connections", "get", "koodrive_default", "-o", "json")
-    assert "intl.myhuaweicloud-koodrive.com" in shown.stdout
-    airflow.command("-m", "airflow", "connections", "delete", "koodrive_default")
+    (status, output), (_, shown), _ = airflow.commands(
+        shlex.split(command.replace("\\\n", " "))[1:],
+        ("connections", "get", "koodrive_default", "-o", "json"),
+        ("connections", "delete", "koodrive_default"),
+    )
+    assert status == 0, output
+    assert "intl.myhuaweicloud-koodrive.com" in shown
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Connections from everywhere, in a TaskFlow task, in Airflow's HttpOperator, and behind a task's link."""
+"""Use connections from every source: by the hook in a task, by HttpOperator, by operators with a link."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def try_hook(conn_id: str) -> list[Any]:
     return [hook.list_group_spaces()["total"], *hook.test_connection()]
 
 
-with DAG("koodrive_doors", schedule=None):
+with DAG("koodrive_connections", schedule=None):
     one = CreateGroupSpaceOperator(task_id="one", name="One", koodrive_conn_id="koodrive_uri")
     many = CreateGroupSpaceOperator.partial(task_id="many", koodrive_conn_id="koodrive_json").expand(
         name=["First", "Second"]

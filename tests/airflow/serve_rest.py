@@ -1,7 +1,7 @@
 """
 Call the REST interface of the Airflow that runs this, as an administrator without a log-in.
 
-``python rest.py CALLS``, where each call is ``[METHOD, PATH, BODY]``, writes ``[STATUS, ANSWER]`` for each.
+Reads one call per line, ``[METHOD, PATH, BODY]``, and answers each with a line ``REST [STATUS, BODY]``.
 """
 
 from __future__ import annotations
@@ -34,10 +34,12 @@ def fastapi_client() -> Any:
 if __name__ == "__main__":
     old = airflow.__version__.startswith("2.")
     client = flask_client() if old else fastapi_client()
-    answers = []
-    for method, path, body in json.loads(sys.argv[1]):
-        answer = (
-            client.open(path, method=method, json=body) if old else client.request(method, path, json=body)
-        )
-        answers.append([answer.status_code, answer.json if old else answer.json()])
-    print("REST", json.dumps(answers))  # noqa: T201
+    for line in sys.stdin:
+        method, path, body = json.loads(line)
+        if old:
+            response = client.open(path, method=method, json=body)
+            answer = [response.status_code, response.json]
+        else:
+            response = client.request(method, path, json=body)
+            answer = [response.status_code, response.json()]
+        print("REST", json.dumps(answer), flush=True)  # noqa: T201

@@ -1,10 +1,10 @@
-"""The connection and the link through all of Airflow's doors."""
+"""Connections from every source, and the operators' link, in tasks, on the command line and by REST."""
 
 from __future__ import annotations
 
 import json
-import sqlite3
-from contextlib import closing
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -17,13 +17,11 @@ from airflow_provider_koodrive.sandbox.server import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from conftest import Airflow, Run
+    from real_airflow import Airflow, Run
 
-pytestmark = pytest.mark.xdist_group("test_doors")
-
-DAGS = Path(__file__).parent / "doors"
+DAGS = Path(__file__).parent / "connection_dags"
 FRONT_END = "https://drive.example.com/spaces/{id}/files?container={containerId}"
-REST = Path(__file__).parent / "rest.py"
+REST = Path(__file__).parent / "serve_rest.py"
 VERSION = tuple(map(int, airflow_package.__version__.split(".")[:2]))
 OLD = VERSION < (3, 0)
 API = "/api/v1" if OLD else "/api/v2"
@@ -33,8 +31,7 @@ ELSEWHERE = ("koodrive_uri", "koodrive_json", "koodrive_file")
 def xcoms(airflow: Airflow, run: Run, task_id: str, key: str) -> list[Any]:
     """Read the values that a task pushed, one for each of its mapped instances."""
     statement = "select value from xcom where run_id = ? and task_id = ? and key = ? order by map_index"
-    with closing(sqlite3.connect(airflow.home / "airflow.db")) as database:
-        return [json.loads(value) for (value,) in database.execute(statement, (run.id, task_id, key))]
+    return [json.loads(value) for (value,) in airflow.query(statement, run.id, task_id, key)]
 
 
 @pytest.fixture(scope="module")
@@ -77,43 +74,62 @@ def settings(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict
 
 
 @pytest.fixture(scope="module")
-def added(airflow: Airflow, sandbox: Sandbox) -> None:
-    """A connection in Airflow's database, as its command line makes it."""
+def commands(airflow: Airflow, sandbox: Sandbox, settings: dict[str, str]) -> dict[str, tuple[int, str]]:
+    """Add a connection, test it and two others; return the exit status and output of each command."""
     connection = json.loads(sandbox.connection_json())
-    done = airflow.command(
-        "-m", "airflow", "connections", "add", "koodrive_added", "--conn-type", "koodrive",
+    add = [
+        "connections", "add", "koodrive_added", "--conn-type", "koodrive",
         "--conn-host", connection["host"], "--conn-login", connection["login"],
         "--conn-password", connection["password"], "--conn-extra", json.dumps(connection["extra"]),
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout
+    ]  # fmt: skip
+    wrong = {**json.loads(settings["AIRFLOW_CONN_KOODRIVE_JSON"]), "password": "s3cr3tAndWrong"}
+    markup = {"conn_type": "koodrive", "password": "s3cr3t", "extra": {"deadline": "[/soon]"}}
+    results = airflow.commands(
+        add,
+        ("connections", "test", "koodrive_added"),
+        ("connections", "test", "koodrive_json"),
+        ("connections", "test", "koodrive_json"),
+        ("dags", "reserialize"),
+        environments=(
+            {},
+            {},
+            {"AIRFLOW_CONN_KOODRIVE_JSON": json.dumps(wrong)},
+            {"AIRFLOW_CONN_KOODRIVE_JSON": json.dumps(markup)},
+        ),
+        **settings,
+    )
+    return dict(zip(("add", "works", "fails", "markup", "reserialize"), results, strict=True))
+
+
+@pytest.fixture(scope="module")
+def added(commands: dict[str, tuple[int, str]]) -> None:
+    """A connection in Airflow's database, as its command line makes it."""
+    status, output = commands["add"]
+    assert status == 0, output
 
 
 @pytest.fixture(scope="module")
 def run(airflow: Airflow, settings: dict[str, str], added: None) -> Run:
-    run = airflow.dags_test("koodrive_doors", **settings)
+    run = airflow.dags_test("koodrive_connections", **settings)
     assert run.state == "success", run.output
     return run
 
 
 class TestCommandLine:
-    def test_a_connection_that_works(self, airflow: Airflow, settings: dict[str, str], added: None) -> None:
-        done = airflow.command("-m", "airflow", "connections", "test", "koodrive_added", **settings)
-        assert done.returncode == 0, done.stdout
-        assert "Connection success!" in done.stdout
+    def test_a_connection_that_works(self, commands: dict[str, tuple[int, str]]) -> None:
+        status, output = commands["works"]
+        assert status == 0, output
+        assert "Connection success!" in output
 
-    def test_one_that_does_not(self, airflow: Airflow, settings: dict[str, str], sandbox: Sandbox) -> None:
-        wrong = {**json.loads(settings["AIRFLOW_CONN_KOODRIVE_JSON"]), "password": "s3cr3tAndWrong"}
-        wrong_settings = {**settings, "AIRFLOW_CONN_KOODRIVE_JSON": json.dumps(wrong)}
-        done = airflow.command("-m", "airflow", "connections", "test", "koodrive_json", **wrong_settings)
-        assert "Connection failed!" in done.stdout
-        assert "Check login (App ID), password (App secret)" in " ".join(done.stdout.split())
-        assert "s3cr3tAndWrong" not in done.stdout
+    def test_one_that_does_not(self, commands: dict[str, tuple[int, str]]) -> None:
+        _, output = commands["fails"]
+        assert "Connection failed!" in output
+        assert "Check login (App ID), password (App secret)" in " ".join(output.split())
+        assert "s3cr3tAndWrong" not in output
 
-    def test_a_text_that_looks_like_markup(self, airflow: Airflow, settings: dict[str, str]) -> None:
-        wrong = {"conn_type": "koodrive", "password": "s3cr3t", "extra": {"deadline": "[/soon]"}}
-        wrong_settings = {**settings, "AIRFLOW_CONN_KOODRIVE_JSON": json.dumps(wrong)}
-        done = airflow.command("-m", "airflow", "connections", "test", "koodrive_json", **wrong_settings)
-        assert "extra deadline '[ /soon]' is wrong" in " ".join(done.stdout.split())
+    def test_a_text_that_looks_like_markup(self, commands: dict[str, tuple[int, str]]) -> None:
+        _, output = commands["markup"]
+        assert "extra deadline '[ /soon]' is wrong" in " ".join(output.split())
 
 
 def test_in_a_task(run: Run, sandbox: Sandbox, airflow: Airflow) -> None:
@@ -140,18 +156,38 @@ def test_http_operator(run: Run) -> None:
 
 
 @pytest.fixture(scope="module")
-def call(airflow: Airflow, settings: dict[str, str]) -> Callable[..., list[Any]]:
-    """Call Airflow's REST interface."""
+def call(airflow: Airflow, settings: dict[str, str], run: Run) -> Iterator[Callable[..., list[Any]]]:
+    """Call Airflow's REST interface, which starts once for all calls."""
+    with subprocess.Popen(
+        [sys.executable, REST],
+        env=airflow.environment(settings),
+        cwd=airflow.home,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        requests, output = process.stdin, process.stdout
 
-    def call(*calls: tuple[str, str, dict[str, Any] | None]) -> list[Any]:
-        done = airflow.command(REST, json.dumps(calls), **settings)
-        answers = [line for line in done.stdout.splitlines() if line.startswith("REST ")]
-        assert len(answers) == 1, done.stdout
-        statuses, bodies = zip(*json.loads(answers[0].removeprefix("REST ")), strict=True)
-        assert set(statuses) == {200}, done.stdout
-        return list(bodies)
+        def call(*calls: tuple[str, str, dict[str, Any] | None]) -> list[Any]:
+            bodies = []
+            for one in calls:
+                print(json.dumps(one), file=requests, flush=True)
+                read: list[str] = []
+                while not (read and read[-1].startswith("REST ")):
+                    line = output.readline()
+                    read.append(line)
+                    assert line, "".join(read)
+                status, body = json.loads(read[-1].removeprefix("REST "))
+                assert status == 200, "".join(read)
+                bodies.append(body)
+            return bodies
 
-    return call
+        yield call
+        requests.close()
+        output.read()
 
 
 class TestRest:
@@ -205,19 +241,18 @@ class TestLink:
     def test_airflow_finds_it(
         self,
         run: Run,
-        sandbox: Sandbox,
         airflow: Airflow,
-        settings: dict[str, str],
+        commands: dict[str, tuple[int, str]],
         call: Callable[..., list[Any]],
     ) -> None:
-        done = airflow.command("-m", "airflow", "dags", "reserialize", **settings)
-        assert done.returncode == 0, done.stdout
-        run_path = f"{API}/dags/koodrive_doors/dagRuns/{quote(run.id)}"
+        status, output = commands["reserialize"]
+        assert status == 0, output
+        run_path = f"{API}/dags/koodrive_connections/dagRuns/{quote(run.id)}"
         (expected,) = xcoms(airflow, run, "one", "koodrive_space_url")
         mapped = xcoms(airflow, run, "many", "koodrive_space_url")
         if OLD:
             (details,) = call(("GET", run_path, None))
-            query = {"dag_id": "koodrive_doors", "execution_date": details["logical_date"]}
+            query = {"dag_id": "koodrive_connections", "execution_date": details["logical_date"]}
             name = {"link_name": "Open in KooDrive"}
             found = call(
                 *(
