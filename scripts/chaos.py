@@ -1,9 +1,9 @@
 """
-``make chaos``: create group spaces while faults strike, and count what became of each.
+``make chaos``: create group spaces while the sandbox injects faults, and count the outcomes.
 
-A caller is a task: it tries again after an error, with the journal that Airflow keeps for it, and up to
-ten times, since somebody clears it where an error ends it for good. Ends with status 0 only where each space
-was created exactly once and its caller told so, or its caller told that the outcome is unknown.
+Each order stands for an Airflow task: it is repeated after an error, up to ten times, with the journal that
+Airflow would keep for it. The exit status is 0 only if each space was created exactly once and its caller got
+it, or its caller got the error that the outcome is unknown.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ if TYPE_CHECKING:
 
     Create = Callable[[KooDriveClient, "Order"], CreatedGroupSpace]
 
-AT_ONCE = 8
+CONCURRENCY = 8
 PROCESSES = 2
-STRUCK_SHARE = 0.3
-TRIES = 10
+FAULTY_SHARE = 0.3
+MAX_ATTEMPTS = 10
 TIMEOUT_SECONDS = 0.5
 
-# Faults that a client with this time-out feels, short enough for thousands of creates.
+# Long enough for a client with this timeout to notice, short enough for thousands of creates.
 OPTIONS: dict[str, list[dict[str, Any]]] = {
     "refuse_connection": [{"seconds": 0.05}],
     "error_503_retry_after": [{"seconds": 0}, {"date": True}],
@@ -60,36 +60,40 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
 @dataclass
 class Order:
     """
-    One space that is ordered: what its task remembers from try to try, and is told in the end.
+    One space to create, the journal of its task, and the outcome.
 
     :param name: name of the space
     :param user_ids: its members
     :param if_exists: ``reuse`` or ``fail``
+    :param entry: the journal's entry
+    :param trace_ids: trace ids of all create calls
+    :param space: result that the caller got
+    :param errors: errors that the caller got
     """
 
     name: str
     user_ids: list[str]
     if_exists: str
-    noted: dict[str, Any] | None = None
+    entry: dict[str, Any] | None = None
     trace_ids: set[str] = field(default_factory=set)
     space: CreatedGroupSpace | None = None
     errors: list[KooDriveError] = field(default_factory=list)
 
     def read(self) -> dict[str, Any] | None:
-        """Return what was noted last."""
-        return self.noted
+        """Return the last entry."""
+        return self.entry
 
-    def note(self, intent: dict[str, Any]) -> None:
-        """Note what is about to be sent, or what came of it."""
-        self.noted = intent
+    def note(self, entry: dict[str, Any]) -> None:
+        """Store an entry: what is about to be sent, or its outcome."""
+        self.entry = entry
 
     def forget(self) -> None:
-        """Forget what was noted."""
-        self.noted = None
+        """Remove the entry."""
+        self.entry = None
 
 
 class Client(KooDriveClient):
-    """A client that marks the creates which go out for an order, whatever its caller tells of them."""
+    """A client that records the trace ids of all create calls that it sends for an order."""
 
     order: Order
 
@@ -103,20 +107,20 @@ class Client(KooDriveClient):
 @dataclass
 class Tally:
     """
-    What became of the orders.
+    The outcomes of all orders.
 
-    :param wanted: spaces that were ordered
-    :param created: spaces that are there as the caller was told
-    :param duplicates: spaces of one name beyond the first, whoever owns them, and creates of one order beyond
-        the first that KooDrive carried out, whatever became of the space
-    :param lost: callers who were told of a space that is not there, or not with these members, and callers
-        whose last word is an error that leaves nothing open, whether the space is there or not
-    :param unknown: callers whose last word is that nothing tells whether the space was created
-    :param calls: calls that the sandbox took
-    :param seconds: duration
-    :param struck: calls that a fault struck
-    :param kinds: kinds of faults that struck
-    :param errors: how often a try ended with which error
+    :param wanted: number of orders
+    :param created: orders whose caller got the space as it is stored
+    :param duplicates: second and further spaces of one name, of any owner, and second and further creates of
+        one order that KooDrive carried out, even if the space was dismissed
+    :param lost: orders whose caller got a space that is not stored, or not with its members, and orders whose
+        last error is not that the outcome is unknown
+    :param unknown: orders whose last error says that the outcome is unknown
+    :param calls: calls that the sandbox received
+    :param seconds: duration in seconds
+    :param faulty: calls that met a fault
+    :param kinds: kinds of faults that occurred
+    :param errors: number of attempts that ended with each error
     """
 
     wanted: int
@@ -126,15 +130,15 @@ class Tally:
     unknown: int
     calls: int
     seconds: float
-    struck: int
+    faulty: int
     kinds: int
     errors: Mapping[str, int]
 
     def __str__(self) -> str:
         errors = ", ".join(f"{count} {kind}" for kind, count in sorted(self.errors.items()))
         return (
-            f"{self.kinds} kinds of faults struck {self.struck / max(self.calls, 1):.0%} of the calls; "
-            f"failed tries: {errors or 'none'}\n"
+            f"{self.kinds} kinds of faults in {self.faulty / max(self.calls, 1):.0%} of the calls; "
+            f"failed attempts: {errors or 'none'}\n"
             f"wanted {self.wanted}, created {self.created}, duplicates {self.duplicates}, lost {self.lost}, "
             f"unknown {self.unknown}, calls {self.calls}, seconds {self.seconds:.0f}"
         )
@@ -143,10 +147,10 @@ class Tally:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--creates", type=int, default=2000, help="spaces to create (default: %(default)s)")
-    parser.add_argument("--seed", type=int, help="of the faults' dice (default: a new one)")
+    parser.add_argument("--seed", type=int, help="seed of the faults (default: a random one)")
     arguments = parser.parse_args()
-    seed = random.randrange(2**32) if arguments.seed is None else arguments.seed  # noqa: S311 - dice
-    print(f"{arguments.creates} creates, {AT_ONCE} at once, --seed {seed}", flush=True)
+    seed = random.randrange(2**32) if arguments.seed is None else arguments.seed  # noqa: S311 - no secret
+    print(f"{arguments.creates} creates, {CONCURRENCY} at once, --seed {seed}", flush=True)
     try:
         tally = run(arguments.creates, seed)
     except KeyboardInterrupt:
@@ -157,52 +161,52 @@ def main() -> int:
 
 
 def create_space(client: KooDriveClient, order: Order) -> CreatedGroupSpace:
-    """Try once, as the operator does."""
+    """Make one attempt, as the operator does."""
     spec = GroupSpaceSpec.checked(order.name, user_ids=order.user_ids)
     return create_group_space(client, spec, if_exists=order.if_exists, journal=order)
 
 
 def run(creates: int, seed: int, create: Create = create_space) -> Tally:
     """
-    Create spaces while faults strike.
+    Create spaces while the sandbox injects faults.
 
-    :param creates: how many
-    :param seed: of the faults' dice; which call they hit is also a matter of timing
-    :param create: one try at one order
+    :param creates: number of spaces
+    :param seed: seed of the faults; which call meets a fault also depends on timing
+    :param create: makes one attempt at one order
     """
     started = time.monotonic()
     with (
         Sandbox(groups_max=2 * creates, max_capacity=20 * creates) as sandbox,
-        # In the sandbox's own process the callers would keep it from its work.
+        # In the sandbox's process the callers would compete with it for the interpreter.
         get_context("spawn").Pool(PROCESSES, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool,
     ):
-        set_traps(sandbox, random.Random(seed))  # noqa: S311 - dice
+        add_faults(sandbox, random.Random(seed))  # noqa: S311 - no secret
         members = sandbox.user_ids[1:2]
         orders = [
             Order(f"Department {number:05}", members, ("reuse", "fail")[number % 2])
             for number in range(creates)
         ]
         auth = AppAuth(sandbox.app_id, sandbox.app_secret, sandbox.admin_user_id)
-        shares = pool.map(partial(carry_out, create, sandbox.url, auth), shared_out(orders, PROCESSES))
-        return count(sandbox, [order for share in shares for order in share], time.monotonic() - started)
+        parts = pool.map(partial(carry_out, create, sandbox.url, auth), split(orders, PROCESSES))
+        return count(sandbox, [order for part in parts for order in part], time.monotonic() - started)
 
 
-def shared_out(orders: list[Order], parts: int) -> list[list[Order]]:
-    """Give everybody the same share."""
+def split(orders: list[Order], parts: int) -> list[list[Order]]:
+    """Split the orders into parts of equal size."""
     return [orders[part::parts] for part in range(parts)]
 
 
 def carry_out(create: Create, url: str, auth: AppAuth, orders: list[Order]) -> list[Order]:
-    """Carry out one process's share of the orders, in threads, and return them."""
+    """Carry out the orders of one process in threads, and return them."""
     logging.getLogger("airflow_provider_koodrive").setLevel(logging.CRITICAL)
-    threads = AT_ONCE // PROCESSES
+    threads = CONCURRENCY // PROCESSES
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(partial(attend_to, create, url, auth), shared_out(orders, threads)))
+        list(pool.map(partial(carry_out_in_order, create, url, auth), split(orders, threads)))
     return orders
 
 
-def attend_to(create: Create, url: str, auth: AppAuth, orders: list[Order]) -> None:
-    """Attend to one order after the other; the client gives up soon, so that a fault costs little time."""
+def carry_out_in_order(create: Create, url: str, auth: AppAuth, orders: list[Order]) -> None:
+    """Carry out orders one after the other, with short timeouts, so that a fault costs little time."""
     client = Client(
         url,
         auth,
@@ -213,7 +217,7 @@ def attend_to(create: Create, url: str, auth: AppAuth, orders: list[Order]) -> N
     )
     for order in orders:
         client.order = order
-        while order.space is None and len(order.errors) < TRIES:
+        while order.space is None and len(order.errors) < MAX_ATTEMPTS:
             try:
                 order.space = create(client, order)
             except KooDriveError as err:
@@ -221,8 +225,8 @@ def attend_to(create: Create, url: str, auth: AppAuth, orders: list[Order]) -> N
     client.close()
 
 
-def set_traps(sandbox: Sandbox, dice: random.Random) -> None:
-    """Give each operation faults of all kinds, which together strike the wanted share of its calls."""
+def add_faults(sandbox: Sandbox, randomness: random.Random) -> None:
+    """Add faults of all kinds to each operation; together they occur in FAULTY_SHARE of its calls."""
     for operation in OPERATION_NAMES:
         faults = [
             (kind, options)
@@ -230,17 +234,17 @@ def set_traps(sandbox: Sandbox, dice: random.Random) -> None:
             if operation in facts.operations
             for options in OPTIONS.get(kind, [{}])
         ]
-        probability = 1 - (1 - STRUCK_SHARE) ** (1 / len(faults))
+        probability = 1 - (1 - FAULTY_SHARE) ** (1 / len(faults))
         for kind, options in faults:
-            sandbox.faults.add(operation, kind, probability=probability, seed=dice.getrandbits(32), **options)
+            sandbox.faults.add(
+                operation, kind, probability=probability, seed=randomness.getrandbits(32), **options
+            )
 
 
 def count(sandbox: Sandbox, orders: list[Order], seconds: float) -> Tally:
-    """Hold what the callers were told against what the sandbox has stored."""
+    """Compare what the callers got with what the sandbox has stored."""
     stored = {space["id"]: space for space in sandbox.spaces()}
-    created = [
-        order for order in orders if order.space is not None and is_as_told(order, order.space, stored)
-    ]
+    created = [order for order in orders if order.space is not None and is_stored(order, order.space, stored)]
     unknown = [
         order
         for order in orders
@@ -248,31 +252,30 @@ def count(sandbox: Sandbox, orders: list[Order], seconds: float) -> Tally:
     ]
     names = Counter(str(space["name"]) for space in stored.values())
     # The larger number for each name: the sandbox refuses a creator's second space of one name.
-    there = names | carried_out(sandbox, orders)
+    stored_or_carried_out = names | carried_out(sandbox, orders)
     return Tally(
         wanted=len(orders),
         created=len(created),
-        duplicates=there.total() - len(there),
-        # Whoever is neither served nor warned.
+        duplicates=stored_or_carried_out.total() - len(stored_or_carried_out),
         lost=len(orders) - len(created) - len(unknown),
         unknown=len(unknown),
         calls=len(sandbox.calls),
         seconds=seconds,
-        struck=len([call for call in sandbox.calls if call.faults]),
+        faulty=len([call for call in sandbox.calls if call.faults]),
         kinds=len({hit.kind for hit in sandbox.faults.hits}),
         errors=Counter(type(err).__name__ for order in orders for err in order.errors),
     )
 
 
-def is_as_told(order: Order, told: Mapping[str, Any], stored: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether the space that the caller was told of is there, with all members but those named as missing."""
-    space = stored.get(told["id"], {"name": None, "members": []})
-    expected = set(order.user_ids) - set(told["failedList"])
+def is_stored(order: Order, result: Mapping[str, Any], stored: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Return whether the space is stored, with all members but those that ``failedList`` names."""
+    space = stored.get(result["id"], {"name": None, "members": []})
+    expected = set(order.user_ids) - set(result["failedList"])
     return space["name"] == order.name and expected <= set(space["members"])
 
 
 def carried_out(sandbox: Sandbox, orders: list[Order]) -> Counter[str]:
-    """Count the creates that the sandbox has carried out, by name."""
+    """Count the create calls that the sandbox has carried out, by name."""
     names = {trace_id: order.name for order in orders for trace_id in order.trace_ids}
     creates = [call for call in sandbox.calls if call.operation == "create" and call.committed]
     return Counter(names[str(call.trace_id)] for call in creates if call.trace_id in names)

@@ -1,4 +1,4 @@
-"""``make matrix``: run nox's sessions for the lines of Airflow, and say what was tested and what was not."""
+"""``make matrix``: run nox's session for each line of Airflow, and print which lines were tested."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from _trial import PROJECT
+from _local_airflow import PROJECT
 
 
 def main() -> int:
@@ -28,24 +28,24 @@ def main() -> int:
         sessions = json.loads(report.read_text(encoding="utf-8"))["sessions"] if report.exists() else []
     results = {session["signatures"][0]: session["result"] for session in sessions}
     for name, result in results.items():
-        print(f"{name:<16} {'NOT TESTED, its Python is not here' if result == 'skipped' else result}")
+        print(f"{name:<16} {'NOT TESTED: its Python is not installed' if result == 'skipped' else result}")
     counts = Counter(results.values())
     passed, skipped = counts["success"], counts["skipped"]
     print(f"lines of Airflow: {passed} passed, {len(results) - passed - skipped} failed, {skipped} skipped")
-    lacking = [line for line in options.require if results.get(f"airflow({line})") != "success"]
-    if lacking:
-        print(f"required, but not passed: {', '.join(lacking)}")
-    return code or int(not passed or bool(lacking))
+    missing = [line for line in options.require if results.get(f"airflow({line})") != "success"]
+    if missing:
+        print(f"required, but not passed: {', '.join(missing)}")
+    return code or int(not passed or bool(missing))
 
 
 def environment() -> dict[str, str]:
-    """Let every Python of pyenv answer: its shims do so only for the versions that are chosen."""
+    """Enable every Python of pyenv, whose shims run only the versions that are selected."""
     try:
         found = subprocess.run(["pyenv", "versions", "--bare"], capture_output=True, text=True, check=True)
     except FileNotFoundError:
         return dict(os.environ)
     except subprocess.CalledProcessError as err:
-        print(f"pyenv fails, so its Pythons may not be found: {err.stderr.strip()}", file=sys.stderr)
+        print(f"pyenv failed, so its Pythons may not be found: {err.stderr.strip()}", file=sys.stderr)
         return dict(os.environ)
     return {**os.environ, "PYENV_VERSION": ":".join(found.stdout.split())}
 

@@ -1,4 +1,4 @@
-"""``make ui``: Airflow's web interface, with the sandbox behind it, until Ctrl-C."""
+"""``make ui``: run Airflow's web interface and the sandbox until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
-from _trial import LOOPBACK, PROJECT, Airflow, TrialError, bindable_port, raise_on_signals
+from _local_airflow import LOOPBACK, PROJECT, Airflow, ScriptError, free_port, raise_on_signals
 
 from airflow_provider_koodrive.sandbox.server import Sandbox
 
@@ -18,30 +18,34 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _DAGS = {file.stem for file in (PROJECT / "dags_examples").glob("koodrive_*.py")}
-_SECONDS_TO_START = 180
+_START_TIMEOUT_SECONDS = 180
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, default=8080, help="the web interface's (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=int, default=8080, help="port of the web interface (default: %(default)s)"
+    )
     port = parser.parse_args().port
     raise_on_signals()
     try:
-        show(port)
+        run(port)
     except KeyboardInterrupt:
         print("\nStopped.")
-    except TrialError as err:
+    except ScriptError as err:
         print(f"\n{err}", file=sys.stderr)
         return 1
     return 0
 
 
-def show(port: int) -> None:
+def run(port: int) -> None:
     """Run the sandbox and Airflow until interrupted."""
     try:
-        bindable_port(port)
+        free_port(port)
     except OSError as err:
-        raise TrialError(f"Port {port} cannot be had ({err.strerror}). Try: make ui PORT={port + 1}") from err
+        raise ScriptError(
+            f"Port {port} is not available ({err.strerror}). Choose another: make ui PORT={port + 1}"
+        ) from err
     address = f"http://{LOOPBACK}:{port}"
     airflow = Airflow("ui")
     airflow.environment.update(settings(port, address))
@@ -57,11 +61,11 @@ def show(port: int) -> None:
             print(f"KooDrive  {sandbox.url} (the sandbox, as connection koodrive_default)")
             print(f"log       {airflow.log}\nCtrl-C stops both.", flush=True)
             process.wait()
-            raise TrialError(f"Airflow has ended by itself. {airflow.end_of_log()}")
+            raise ScriptError(f"Airflow stopped unexpectedly. {airflow.end_of_log()}")
 
 
 def settings(port: int, address: str) -> dict[str, str]:
-    """Keep to the loopback interface, and off the ports of any other Airflow on this machine."""
+    """Return settings that use the loopback interface and no port of another Airflow on this machine."""
     return {
         "AIRFLOW__API__HOST": LOOPBACK,
         "AIRFLOW__API__PORT": str(port),
@@ -69,27 +73,27 @@ def settings(port: int, address: str) -> dict[str, str]:
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__CORE__PARALLELISM": "8",
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
-        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(bindable_port()),
-        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(bindable_port()),
+        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
+        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
     }
 
 
 def wait_for(reached: Callable[[], bool], process: subprocess.Popen[bytes], airflow: Airflow) -> None:
     """
-    Ask until Airflow has come so far.
+    Wait until Airflow has reached a state.
 
-    :raises TrialError: it has not in time
+    :raises ScriptError: Airflow stopped, or did not reach it in time
     """
-    deadline = time.monotonic() + _SECONDS_TO_START
+    deadline = time.monotonic() + _START_TIMEOUT_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         if reached():
             return
         time.sleep(0.5)
-    raise TrialError(f"Airflow did not start. {airflow.end_of_log()}")
+    raise ScriptError(f"Airflow did not start within {_START_TIMEOUT_SECONDS} s. {airflow.end_of_log()}")
 
 
 def is_healthy(address: str) -> bool:
-    """Tell whether the API server answers, and every other part of Airflow runs."""
+    """Check that the API server answers and every other component of Airflow is healthy."""
     try:
         parts = call("GET", f"{address}/api/v2/monitor/health")
     except OSError:
@@ -98,18 +102,18 @@ def is_healthy(address: str) -> bool:
 
 
 def read_password(airflow: Airflow) -> str:
-    """Read the password that Airflow has made for the user ``admin``."""
+    """Read the password that Airflow has generated for the user ``admin``."""
     file = airflow.home / "simple_auth_manager_passwords.json.generated"
     return str(json.loads(file.read_text(encoding="utf-8"))["admin"])
 
 
 def unpause(address: str, password: str) -> set[str]:
     """
-    Let the DAGs run that Airflow has loaded.
+    Unpause the DAGs that Airflow has loaded.
 
-    They start paused, since a run that begins before the API server listens loses its first tries.
+    They start paused, because a run that begins before the API server listens loses its first attempts.
 
-    :return: ids of these DAGs
+    :return: ids of the DAGs
     """
     token = call("POST", f"{address}/auth/token", {"username": "admin", "password": password})["access_token"]
     done = call("PATCH", f"{address}/api/v2/dags?dag_id_pattern=koodrive_", {"is_paused": False}, token)

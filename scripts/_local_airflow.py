@@ -1,4 +1,4 @@
-"""What ``demo.py`` and ``ui.py`` share: an Airflow of their own, and processes that surely end."""
+"""Run a separate Airflow below ``.airflow``, for ``demo.py`` and ``ui.py``; all its processes end with it."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).resolve().parent.parent
 LOOPBACK = "127.0.0.1"
 
-_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_SECONDS_TO_STOP = 20.0
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_STOP_TIMEOUT_SECONDS = 20.0
 
 
-class TrialError(Exception):
-    """The trial did not go as it should; the text is for the person who started it."""
+class ScriptError(Exception):
+    """The script failed; the message is for the user who started it."""
 
 
 class Airflow:
     """
-    An Airflow with a home, a database and an environment of its own, all made anew.
+    A new Airflow with its own home, database and environment.
 
-    :param name: its folder below ``.airflow``
+    :param name: name of its folder below ``.airflow``
     """
 
     def __init__(self, name: str) -> None:
@@ -42,7 +42,7 @@ class Airflow:
         shutil.rmtree(self.home, ignore_errors=True)
         self.home.mkdir(parents=True)
         self.environment = {
-            **_without_foreign_settings(),
+            **_clean_environment(),
             "AIRFLOW_HOME": str(self.home),
             "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags_examples"),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -50,17 +50,17 @@ class Airflow:
 
     def run(self, *arguments: str) -> None:
         """
-        Run one ``airflow`` command to its end.
+        Run one ``airflow`` command and wait for its end.
 
-        :raises TrialError: it failed; with the end of its output
+        :raises ScriptError: the command failed; the message ends with the end of the log
         """
         with self.start(*arguments) as process:
             if process.wait() != 0:
-                raise TrialError(f"airflow {arguments[0]} {arguments[1]} failed. {self.end_of_log()}")
+                raise ScriptError(f"airflow {arguments[0]} {arguments[1]} failed. {self.end_of_log()}")
 
     @contextmanager
     def start(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-        """Start an ``airflow`` command; it and all that it started are gone when the block ends."""
+        """Start an ``airflow`` command; stop it and all its child processes when the block ends."""
         with self.log.open("ab") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "airflow", *arguments],
@@ -77,16 +77,16 @@ class Airflow:
             _stop_session(process)
 
     def end_of_log(self, lines: int = 40) -> str:
-        """Quote the last lines of what Airflow has written."""
+        """Return the last lines of Airflow's log."""
         text = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
         return "\n".join([f"The end of {self.log}:", *(f"  {line}" for line in text[-lines:])])
 
 
-def _without_foreign_settings() -> dict[str, str]:
+def _clean_environment() -> dict[str, str]:
     """
-    Copy the environment without what the caller has set for an Airflow or a Python of their own.
+    Copy the environment without settings for another Airflow or Python.
 
-    Airflow starts its parts as ``airflow`` from PATH; everything it calls here is on this machine.
+    Airflow starts its components as ``airflow`` from PATH, and calls only servers on this machine.
     """
     kept = {
         name: value
@@ -98,11 +98,11 @@ def _without_foreign_settings() -> dict[str, str]:
 
 
 def _stop_session(leader: subprocess.Popen[bytes]) -> None:
-    """End a session's leader in peace, then what is left of the session: some leave its process group."""
+    """Interrupt a session's leader, then kill what remains: some processes leave its process group."""
     if leader.poll() is None:
         leader.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
-            leader.wait(_SECONDS_TO_STOP)
+            leader.wait(_STOP_TIMEOUT_SECONDS)
     for process in psutil.pids():
         with suppress(ProcessLookupError):
             if os.getsid(process) == leader.pid:
@@ -110,12 +110,12 @@ def _stop_session(leader: subprocess.Popen[bytes]) -> None:
     leader.wait()
 
 
-def bindable_port(port: int = 0) -> int:
+def free_port(port: int = 0) -> int:
     """
-    Find a port of the loopback interface that nothing listens on.
+    Find a free port of the loopback interface.
 
-    :param port: the one that it must be, 0 for any
-    :raises OSError: that one is taken
+    :param port: port to check, 0 for any
+    :raises OSError: the port is in use
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -124,12 +124,12 @@ def bindable_port(port: int = 0) -> int:
 
 
 def raise_on_signals() -> None:
-    """Turn Ctrl-C, TERM and a lost terminal into one KeyboardInterrupt; more do not disturb the end."""
+    """Turn Ctrl-C, TERM and a lost terminal into one KeyboardInterrupt; ignore these signals after it."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-        for ending in _ENDINGS:
-            signal.signal(ending, signal.SIG_IGN)
+        for stop_signal in _STOP_SIGNALS:
+            signal.signal(stop_signal, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    for ending in _ENDINGS:
-        signal.signal(ending, interrupt)
+    for stop_signal in _STOP_SIGNALS:
+        signal.signal(stop_signal, interrupt)
