@@ -1,4 +1,4 @@
-"""What runs in environments of its own: the wheel, all tests on each line of Airflow, and the pinning."""
+"""Sessions with environments of their own: tests of the wheel on each line of Airflow, and pinning."""
 
 from __future__ import annotations
 
@@ -10,6 +10,16 @@ import nox
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 LINES = PYPROJECT["tool"]["airflow-lines"]
 OLDEST, *_, NEWEST = LINES
+# The lines between the oldest and the newest run only the tests that depend on Airflow.
+DEPENDS_ON_AIRFLOW = (
+    "tests/airflow",
+    "tests/unit/connection",
+    "tests/unit/dags_examples",
+    "tests/unit/hooks",
+    "tests/unit/operators",
+    "tests/unit/test_provider_info.py",
+    "tests/unit/test_retry_policy.py",
+)
 
 nox.options.sessions = ["airflow"]
 nox.options.default_venv_backend = "uv"
@@ -26,10 +36,10 @@ def install(session: nox.Session, line: str, *packages: str) -> None:
 
 
 def install_bare(session: nox.Session, line: str) -> str:
-    """Install Airflow and the built wheel, nothing else, and try what must work there; return the wheel."""
+    """Install only Airflow and the built wheel, and check that the wheel works there; return the wheel."""
     wheels = list(Path("dist").glob("*.whl"))
     if len(wheels) != 1:
-        session.error("dist/ holds no wheel, or several: run make dist first")
+        session.error("dist/ has no wheel, or several: run make dist first")
     (file,) = wheels
     install(session, line, str(file))
     version = file.name.split("-")[1]
@@ -44,15 +54,16 @@ def airflow_home(session: nox.Session) -> dict[str, str]:
 @nox.session
 @nox.parametrize("python,line", [nox.param(of["python"], line, id=line) for line, of in LINES.items()])
 def airflow(session: nox.Session, line: str) -> None:
-    """Test the built wheel, not the source tree, on one line of Airflow."""
+    """Test the built wheel on one line of Airflow: all tests on the oldest and the newest line."""
     file = install_bare(session, line)
     groups = nox.project.dependency_groups(PYPROJECT, "test")
     install(session, line, f"{file}[sandbox]", *LINES[line].get("with", ()), *groups)
-    # As a program, pytest leaves this folder, and the package's source in it, out of the search path.
+    # As a program, pytest does not put this folder, with the package's source, on the import path.
     options = ("-n", "3", "--dist", "loadscope", "--no-loadscope-reorder", *session.posargs)
-    # `make test` looks longer for what random answers and faults break.
+    paths = () if line in (OLDEST, NEWEST) else DEPENDS_ON_AIRFLOW
+    # `make test` runs more random examples.
     env = {**airflow_home(session), "KOODRIVE_FUZZ_EXAMPLES": "20"}
-    session.run("pytest", *options, env=env)
+    session.run("pytest", *options, *paths, env=env)
     if line == OLDEST:
         # The adapter uses names of urllib3 that its documentation does not describe.
         (lowest,) = (need for need in PYPROJECT["project"]["dependencies"] if need.startswith("urllib3>="))
@@ -62,7 +73,7 @@ def airflow(session: nox.Session, line: str) -> None:
 
 @nox.session
 def wheel(session: nox.Session) -> None:
-    """Try the built wheel where only the newest Airflow is, and check the types of a user's DAG there."""
+    """Check the built wheel beside a bare newest Airflow, and the types of a user's DAG there."""
     install_bare(session, NEWEST)
     install(session, NEWEST, "mypy", "pyright[nodejs]")
     session.run("python", "tests/wheel/check_types.py", env=airflow_home(session))
@@ -71,11 +82,11 @@ def wheel(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 @nox.parametrize("line", list(LINES), ids=list(LINES))
 def pin(session: nox.Session, line: str) -> None:
-    """Pin the newest versions that go with one line of Airflow."""
+    """Pin the newest versions of all packages that are compatible with one line of Airflow."""
     of = LINES[line]
     wanted = Path(session.create_tmp()) / "airflow.in"
     wanted.write_text("\n".join([f"apache-airflow=={line}.*", *of.get("with", ()), ""]), encoding="utf-8")
-    # For the newest line one version of each package must serve every Python, so that markers can go.
+    # The newest line has one version of each package for every Python, so that no markers are needed.
     scope = (
         ("--universal", "--fork-strategy=fewest", "--python-version=3.10", "--group=dev")
         if line == NEWEST
