@@ -121,8 +121,12 @@ class TestPlan:
             ("slow_body", {"times": None, "seed": None, "probability": 0}),
         ],
     )
-    def test_takes_what_makes_sense(self, kind: str, options: dict[str, Any]) -> None:
-        FaultPlan().add("create", kind, **options)
+    def test_accepts_valid_options(self, kind: str, options: dict[str, Any]) -> None:
+        plan = FaultPlan()
+        plan.add("create", kind, **options)
+        (fault,) = plan.as_dicts()
+        given = {name: value for name, value in options.items() if value is not None}
+        assert fault.items() >= {"kind": kind, **given}.items()
 
     @pytest.mark.parametrize(
         ("text", "expected"),
