@@ -40,7 +40,7 @@ def main() -> int:
     noticed = [mutant for mutant, code in codes.items() if code in NOTICED]
     reasons = REASONS.read_text(encoding="utf-8")
     unexplained = 0
-    for mutant in codes.keys() - noticed:
+    for mutant in sorted(codes.keys() - noticed):
         lines = change(mutant)
         explained = codes[mutant] == SURVIVED and all(line[1:].strip() in reasons for line in lines)
         unexplained += not explained
