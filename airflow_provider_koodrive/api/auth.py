@@ -58,6 +58,8 @@ class AppAuth(AuthBase):
     app_id: str = ""
     user_id: str | None = None
     sign_host: bool = True
+    clock_offset: float = 0.0
+    """Seconds to add to this machine's clock for ``X-Date``; the client sets it if that clock is wrong."""
 
     def __init__(
         self, app_id: str, app_secret: str, user_id: str | None = None, *, sign_host: bool = True
@@ -93,7 +95,7 @@ class AppAuth(AuthBase):
         path, query = canonical_path(path), canonical_query(query)
         request.url = urlunsplit((scheme, netloc, path, query, ""))
         headers["X-User-Id"] = header_value("X-User-Id", user_id)
-        headers["X-Date"] = x_date()
+        headers["X-Date"] = x_date(self.clock_offset)
         headers["Host"] = headers.get("Host") or host_header(scheme, netloc)
         names = ["host", "x-date", "x-user-id"] if self.sign_host else ["x-date", "x-user-id"]
         signed = {name: str(headers[name]) for name in names}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.request import getproxies
 
@@ -276,7 +276,12 @@ class KooDriveClient:
         query, body = query_string(params), encode_body(json)
         started = time.monotonic()
         try:
-            envelope = self._exchange(method, path, query, body, context, endpoint.success_fields)
+            exchange = partial(self._exchange, method, path, query, body, context, endpoint.success_fields)
+            envelope = (
+                self.clock.exchange_signed(self.auth, context.deadline, exchange)
+                if isinstance(self.auth, AppAuth)
+                else exchange()
+            )
             result = endpoint.parse(envelope)
         except KooDriveError as error:
             error.trace_id, error.method, error.path = trace_id, method, path

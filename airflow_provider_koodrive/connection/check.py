@@ -17,6 +17,7 @@ from airflow_provider_koodrive.api.endpoints import (
 from airflow_provider_koodrive.api.http.timeouts import Deadline, TimeoutExpiredError, run_with_timeout
 from airflow_provider_koodrive.connection.troubleshooting import advise, explain
 from airflow_provider_koodrive.exceptions import (
+    KooDriveAuthenticationError,
     KooDriveConnectionError,
     KooDriveError,
     KooDrivePermissionError,
@@ -142,7 +143,10 @@ def _examine(client: KooDriveClient, hints: Sequence[str]) -> tuple[bool, str]:
         else "not a tenant administrator: creating group spaces works, GroupSpaceListOperator does not; "
         "to list, let an administrator make this user one, or connect as one"
     )
-    return True, f"{one_line(client.endpoint)}: connected with {kind} as {user}, {rights}"
+    text = f"{one_line(client.endpoint)}: connected with {kind} as {user}, {rights}"
+    if isinstance(client.auth, AppAuth) and client.auth.clock_offset:
+        text += f"; {KooDriveAuthenticationError.advice_for_clock(-client.auth.clock_offset)}"
+    return True, text
 
 
 def _is_administrator(client: KooDriveClient, context: CallContext) -> bool:

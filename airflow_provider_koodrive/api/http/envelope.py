@@ -12,7 +12,7 @@ import re
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow_provider_koodrive.api.http.headers import clock_skew_seconds, retry_after_seconds
+from airflow_provider_koodrive.api.http.headers import retry_after_seconds
 from airflow_provider_koodrive.exceptions import (
     KooDriveAuthenticationError,
     KooDriveConflictError,
@@ -41,9 +41,6 @@ _CONTAINERS = frozenset({dict, list})
 
 # A longer number is not a code.
 LARGEST_CODE = 10**18
-
-# A machine's clock that is off by less does not explain a refused signature.
-NOTABLE_SKEW_SECONDS = 30
 
 # The documents list no codes for group spaces, so this table is open and the HTTP status comes second.
 _BY_CODE: dict[str, type[KooDriveError]] = {
@@ -111,7 +108,7 @@ def open_envelope(
     :param body: the whole body
     :param expects: a success without ``code`` must have one of these fields (inferred)
     :param redact: removes secrets from a text of an error
-    :param signed: whether the request was signed, which depends on the clock
+    :param signed: whether the request was signed, which the advice of an error depends on
     :raises KooDriveError: of the kind that fits, without the call's details
     """
     error: KooDriveError
@@ -128,7 +125,7 @@ def open_envelope(
     if isinstance(error, KooDriveThrottledError | KooDriveServerError):
         error.retry_after = retry_after_seconds(headers)
     elif isinstance(error, KooDriveAuthenticationError):
-        error.advice = _authentication_advice(headers, signed)
+        error.advice = error.advice_for_app if signed else error.advice_for_session
     raise error
 
 
@@ -224,12 +221,3 @@ def _kind_by_status(status: int) -> type[KooDriveError]:
 
 def _shown(value: object, redact: Callable[[str], str]) -> str | None:
     return one_line(redact(str(value))) if isinstance(value, str | int | float) else None
-
-
-def _authentication_advice(headers: Mapping[str, str], signed: bool) -> str:
-    if not signed:
-        return KooDriveAuthenticationError.advice_for_session
-    skew = clock_skew_seconds(headers)
-    if skew is not None and abs(skew) > NOTABLE_SKEW_SECONDS:
-        return KooDriveAuthenticationError.advice_for_clock(skew)
-    return KooDriveAuthenticationError.advice_for_app

@@ -1,20 +1,41 @@
-"""KooDrive's clock, as far as the ``Date`` headers of its answers tell it."""
+"""KooDrive's clock, which the ``Date`` headers of its responses show."""
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import pendulum
 
+from airflow_provider_koodrive.api.http.signing import SIGNATURE_SECONDS, signing_time
+from airflow_provider_koodrive.exceptions import KooDriveAuthenticationError, KooDriveError
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
+
+    from airflow_provider_koodrive.api.http.timeouts import Deadline
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+UNAUTHORIZED = 401
+INTERNAL_SERVER_ERROR = 500
 
 MOST_ANSWERS = 16
 
 # A Date header has whole seconds, and an answer takes its time: up to so much shows no difference.
 AGREEMENT_SECONDS = 2.0
+
+
+class Signer(Protocol):
+    """Signs requests with the time of this machine, corrected by an offset in seconds."""
+
+    clock_offset: float
 
 
 class ServerClock:
@@ -28,6 +49,7 @@ class ServerClock:
     def __init__(self) -> None:
         self._skews: deque[float] = deque(maxlen=MOST_ANSWERS)
         self._dates = threading.local()
+        self._has_warned = False
 
     @property
     def last_date(self) -> datetime | None:
@@ -37,6 +59,54 @@ class ServerClock:
     @last_date.setter
     def last_date(self, date: datetime | None) -> None:
         self._dates.last = date
+
+    def exchange_signed(self, signer: Signer, deadline: Deadline, exchange: Callable[[], T]) -> T:
+        """
+        Send a request; once more with KooDrive's time if the clock explains that its signature is refused.
+
+        A refused request was not carried out, so this is safe for a write too. The offset stays for the
+        requests that follow. If the second one is refused as well, a retry may run on a worker whose clock is
+        right, so the error is retryable.
+
+        :param signer: signs the request
+        :param deadline: nothing is sent after it
+        :param exchange: sends the request and returns the response's envelope
+        :raises KooDriveError: of the kind that fits
+        """
+        offset, signed_at = signer.clock_offset, signing_time(signer.clock_offset)
+        try:
+            return exchange()
+        except KooDriveError as error:
+            right_offset = self._explains(error, signed_at)
+            if right_offset is None or deadline.left() <= 0:
+                raise
+        signer.clock_offset = right_offset
+        self._warn(right_offset)
+        try:
+            return exchange()
+        except KooDriveError as error:
+            if _is_refused_signature(error):
+                signer.clock_offset = offset
+                _blame_clock(error, right_offset)
+            raise
+
+    def _explains(self, error: KooDriveError, signed_at: int) -> float | None:
+        """Return the right offset if a signature of that time cannot hold by KooDrive's clock, else None."""
+        date = self.last_date
+        if date is None or not _is_refused_signature(error):
+            return None
+        age = date.timestamp() - signed_at
+        if 0 < age < SIGNATURE_SECONDS:
+            return None
+        right_offset = date.timestamp() - time.time()
+        _blame_clock(error, right_offset)
+        return right_offset
+
+    def _warn(self, right_offset: float) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            advice = KooDriveAuthenticationError.advice_for_clock(-right_offset)
+            log.warning("Requests are signed with KooDrive's time; %s", advice)
 
     def hear(self, skew: float | None) -> None:
         """
@@ -73,3 +143,14 @@ class ServerClock:
         skews = list(self._skews)
         groups = ([skew for skew in skews if least <= skew <= least + AGREEMENT_SECONDS] for least in skews)
         return max(groups, key=lambda group: (len(group), -abs(group[0])), default=[])
+
+
+def _is_refused_signature(error: KooDriveError) -> bool:
+    status = error.http_status or 0
+    is_kind = isinstance(error, KooDriveAuthenticationError)
+    return status == UNAUTHORIZED or (is_kind and status < INTERNAL_SERVER_ERROR)
+
+
+def _blame_clock(error: KooDriveError, right_offset: float) -> None:
+    error.retryable = True
+    error.advice = KooDriveAuthenticationError.advice_for_clock(-right_offset)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 ALGORITHM = "HMAC-SHA256"
 
+# "Authentication": an older X-Date is refused.
+SIGNATURE_SECONDS = 15 * 60
+
 # KooDrive refuses an X-Date later than its own clock, so a clock that runs ahead needs a margin (inferred).
 CLOCK_MARGIN_SECONDS = 5
 
@@ -77,9 +80,18 @@ def canonical_query(query: str) -> str:
     return "&".join(f"{encode[name]}={encode[value]}" for name, value in sorted(pairs))
 
 
-def x_date() -> str:
-    """Return the time for ``X-Date``, by this machine's clock less a margin."""
-    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(time.time() - CLOCK_MARGIN_SECONDS))
+def signing_time(clock_offset: float) -> int:
+    """
+    Return the time to sign with, less a margin, in whole seconds since 1970.
+
+    :param clock_offset: seconds to add to this machine's clock
+    """
+    return int(time.time() + clock_offset - CLOCK_MARGIN_SECONDS)
+
+
+def x_date(clock_offset: float) -> str:
+    """Return the ``X-Date`` header, see :func:`signing_time`."""
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(signing_time(clock_offset)))
 
 
 def host_header(scheme: str, netloc: str) -> str:
