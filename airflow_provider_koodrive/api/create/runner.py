@@ -132,7 +132,8 @@ class _Creation:
                     return self._finish(space)
                 case GiveUp(error):
                     reason = self._reason_to_give_up(error)
-                    raise reason from (self._look_error if reason is error is not self._look_error else error)
+                    cause = self._look_error if reason is error else error
+                    raise reason from (None if cause is reason else cause)  # never an error from itself
             event = self._carry_out(step)
             self._progress, step = advance(self._progress, event)
             if isinstance(event, SendFailed) and not self._progress.lost:
