@@ -24,7 +24,7 @@ from airflow_provider_koodrive.api.http.adapter import (
 )
 from airflow_provider_koodrive.api.http.envelope import open_envelope
 from airflow_provider_koodrive.api.http.errors import connection_error
-from airflow_provider_koodrive.api.http.headers import clock_skew_seconds, header_value, server_date
+from airflow_provider_koodrive.api.http.headers import header_value, server_date
 from airflow_provider_koodrive.api.http.proxies import check_proxy, has_password, proxy_secrets
 from airflow_provider_koodrive.api.http.redaction import SHORTEST_SECRET, Redactor
 from airflow_provider_koodrive.api.http.request import (
@@ -322,7 +322,6 @@ class KooDriveClient:
                 **self._route,
             )
             with response:
-                self.clock.hear(clock_skew_seconds(response.headers))
                 self.clock.last_date = server_date(response.headers)
                 answer = read_body(response, redactor.redact)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as err:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from airflow_provider_koodrive.exceptions import KooDriveConfigError
@@ -49,14 +48,6 @@ def server_date(headers: Mapping[str, str]) -> datetime | None:
     return _http_date(headers.get("Date", ""))
 
 
-def clock_skew_seconds(headers: Mapping[str, str]) -> float | None:
-    """Seconds by which this machine's clock is ahead of the server's (negative: behind), None if unknown."""
-    server = server_date(headers)
-    return None if server is None else (datetime.now(timezone.utc) - server).total_seconds()
-
-
-# Many responses come in the same second, and each is asked twice.
-@lru_cache(maxsize=16)
 def _http_date(value: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(value)

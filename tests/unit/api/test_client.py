@@ -1,11 +1,10 @@
 from __future__ import annotations
 
+import contextlib
 import logging
-import time
 from dataclasses import replace
-from email.utils import formatdate
+from datetime import datetime, timedelta, timezone
 
-import pendulum
 import pytest
 from support.clients import APP_SECRET, TOKEN, app_client, token_client
 from support.raw_server import JSON, Exchange, RawServer, always, reply
@@ -248,48 +247,24 @@ class TestRedirects:
         assert server.connections == 0
 
 
-class TestKooDrivesTime:
-    """Told by ``Date``, which has whole seconds."""
+class TestLastDate:
+    """The ``Date`` of the last response, also of one that is an error, and none if it had none."""
 
-    @staticmethod
-    def bounds(ahead: float) -> tuple[float, float, float]:
-        """
-        Ask three times.
-
-        :return: by how many seconds KooDrive's clock is ahead, at least and at most; how long it took
-        """
-
-        def handle(exchange: Exchange) -> None:
-            date = formatdate(int(time.time() + ahead), usegmt=True)
-            exchange.send(reply({"code": 0}, headers=[JSON, ("Date", date)]))
-
-        with RawServer(handle) as server:
+    def test_of_each_response(self):
+        dates = ["Tue, 24 Nov 2026 02:00:00 GMT", "Tue, 24 Nov 2026 02:00:01 GMT", None, "no date", "again"]
+        dates[-1] = dates[0]
+        answers = [reply({"code": 0}, headers=[JSON, *([("Date", date)] if date else [])]) for date in dates]
+        answers[1] = reply(b"no", 404, [("Date", dates[1])])
+        with answering(*answers) as server:
             client = token_client(server.url)
-            assert not client.clock.was_told
-            started = time.monotonic()
-            for _ in range(3):
-                client.request("GET", PATH)
-            took = time.monotonic() - started
-        assert client.clock.was_told
-        now = pendulum.now("UTC")
-        earliest, latest = ((moment - now).total_seconds() for moment in client.clock.at(now))
-        return earliest, latest, took
-
-    def test_equal_clocks_are_equal_to_the_microsecond(self):
-        earliest, latest, took = self.bounds(0.0)
-        assert (earliest, latest) == (0.0, 0.0) or took > 1.0
-
-    @pytest.mark.parametrize("ahead", [-3600.0, -600.5, 600.5, 3600.0])
-    def test_others_are_known_as_well_as_the_header_tells(self, ahead):
-        earliest, latest, took = self.bounds(ahead)
-        assert earliest <= ahead <= latest
-        assert latest - earliest <= 4.0 + took
-
-    def test_nobody_has_told(self, server):
-        client, now = token_client(server.url), pendulum.now("UTC")
-        client.request("GET", PATH)
-        assert not client.clock.was_told
-        assert client.clock.at(now) == (now, now)
+            assert client.clock.last_date is None
+            seen = []
+            for _ in answers:
+                with contextlib.suppress(KooDriveResponseError):
+                    client.request("GET", PATH)
+                seen.append(client.clock.last_date)
+        first = datetime(2026, 11, 24, 2, tzinfo=timezone.utc)
+        assert seen == [first, first + timedelta(seconds=1), None, None, first]
 
 
 class TestErrorsTell:
