@@ -178,13 +178,23 @@ class KooDriveClient:
         :raises KooDriveError: of the kind that fits
         """
         context = context or self.new_context()
-        path = endpoint.path_of(**(ids or {}))
-        repeat = self.repeating(
-            f"{endpoint.method} {path}",
+        send = partial(self.send, endpoint, context, ids=ids, params=params, json=json)
+        # Most calls succeed at once, and the loop costs more than the rest of this method.
+        try:
+            return send()
+        except KooDriveError as error:
+            failures = [error]
+
+        def attempt() -> T:
+            if failures:
+                raise failures.pop()
+            return send()
+
+        result: T = self.repeating(
+            f"{endpoint.method} {endpoint.path_of(**(ids or {}))}",
             lambda error: classify(endpoint.method, error) is Outcome.NOT_APPLIED,
             context,
-        )
-        result: T = repeat(self.send, endpoint, context, ids=ids, params=params, json=json)
+        )(attempt)
         return result
 
     def request(
