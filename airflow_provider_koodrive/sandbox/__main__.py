@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_koodrive.sandbox.faults.fault import Fault
     from airflow_provider_koodrive.sandbox.server import Sandbox
 
-ENDS = (signal.SIGINT, signal.SIGTERM)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 _CREDENTIALS = """\
 KOODRIVE_SANDBOX_APP_ID and KOODRIVE_SANDBOX_APP_SECRET in the environment
@@ -35,10 +35,10 @@ faults can be set
                         http://127.0.0.1:8089/sandbox/faults -d \\
                         '{"operation": "create", "kind": "drop_after_commit", "times": 1}'
   in pytest:          koodrive_sandbox.faults.add("create", "drop_after_commit", times=1)
-GET /sandbox/faults shows the faults and those that struck, DELETE forgets them.
+GET /sandbox/faults lists the faults and their hits, DELETE removes the faults.
 
-Each takes times (number of calls that it strikes), probability (0 to 1), seed,
-and the options in brackets after its kind."""
+Each has the options times (number of calls that it applies to), probability
+(0 to 1) and seed, and those in brackets after its kind."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -103,7 +103,7 @@ def _add_limits_and_faults(parser: argparse.ArgumentParser) -> None:
         metavar="OPERATION:KIND[:NAME=VALUE]...",
         help="a fault, see below; may be repeated",
     )
-    parser.add_argument("--seed", type=int, help="makes the choice of calls that faults strike repeatable")
+    parser.add_argument("--seed", type=int, help="makes the choice of calls that faults apply to repeatable")
 
 
 def explain_faults() -> str:
@@ -136,10 +136,12 @@ def announce(sandbox: Sandbox, host: str) -> None:
     """Print the address and the connection."""
     print(f"KooDrive sandbox, for trials and tests; not for production. It listens on {sandbox.url}")
     if not is_loopback(host):
-        print(f"WARNING: {host} is not a loopback address; whoever reaches it sees traffic in clear text.")
-    print("Airflow finds it after")
+        print(
+            f"WARNING: {host} is not a loopback address; others can reach the sandbox and read its traffic."
+        )
+    print("To use it from Airflow, run")
     print(f"  export AIRFLOW_CONN_KOODRIVE_DEFAULT={shlex.quote(sandbox.connection_json())}")
-    print("or, with an access token, which expires 20 minutes after its last call, after")
+    print("or, for an access token, which expires 20 minutes after its last call, run")
     token = sandbox.connection_json(token=sandbox.issue_token())
     print(f"  export AIRFLOW_CONN_KOODRIVE_DEFAULT={shlex.quote(token)}")
     print("Ctrl-C stops it.", flush=True)
@@ -153,8 +155,8 @@ def write_port(file: Path, port: int) -> None:
 
 
 @contextmanager
-def hold(signals: Iterable[signal.Signals]) -> Iterator[None]:
-    """Keep signals pending, also for threads that start meanwhile, so that they can be waited for."""
+def blocked(signals: Iterable[signal.Signals]) -> Iterator[None]:
+    """Block signals, also in threads that start meanwhile, so that the caller can wait for them."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
         yield
@@ -163,7 +165,7 @@ def hold(signals: Iterable[signal.Signals]) -> Iterator[None]:
 
 
 def _sandbox_class() -> type[Sandbox]:
-    """Return the class; its module names the extra whose packages are missing."""
+    """Import the class late, since its module names the extra that is missing."""
     from airflow_provider_koodrive.sandbox.server import Sandbox
 
     return Sandbox
@@ -196,7 +198,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :param arguments: command line, None for the process's own
     :return: exit status
     """
-    with hold(ENDS):
+    with blocked(STOP_SIGNALS):
         try:
             sandbox_class = _sandbox_class()
             options = build_parser().parse_args(arguments)
@@ -208,7 +210,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if options.port_file is not None:
                 write_port(options.port_file, sandbox.port)
             announce(sandbox, options.host)
-            signal.sigwait(ENDS)
+            signal.sigwait(STOP_SIGNALS)
         finally:
             sandbox.stop()
     return 0

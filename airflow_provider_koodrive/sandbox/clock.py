@@ -18,7 +18,7 @@ def iso_milliseconds(seconds: float) -> str:
 
 
 def parse_x_date(text: str) -> float | None:
-    """Read an ``X-Date`` such as ``20240831T143829Z``; None where it is none."""
+    """Read an ``X-Date`` such as ``20240831T143829Z``; return None if it has another form."""
     try:
         return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc).timestamp()
     except ValueError:

@@ -14,7 +14,7 @@ from airflow_provider_koodrive.sandbox.clock import iso_milliseconds
 from airflow_provider_koodrive.sandbox.http.auth import TOKEN_SECONDS
 from airflow_provider_koodrive.sandbox.http.records import Records
 from airflow_provider_koodrive.sandbox.service.call import Limits
-from airflow_provider_koodrive.sandbox.service.envelope import CreateId, Dialect, Edition
+from airflow_provider_koodrive.sandbox.service.envelope import CreateId, Edition, ResponseFormat
 from airflow_provider_koodrive.sandbox.storage.seed import fill, read_departments
 from airflow_provider_koodrive.sandbox.storage.store import Store
 
@@ -56,7 +56,7 @@ class Sandbox:
     :param max_capacity: capacity of all group spaces together, in GB
     :param app_id: AppId, None for the database's own
     :param app_secret: AppSecret, None for the database's own
-    :param seed: makes the choice of calls that faults strike repeatable
+    :param seed: makes the choice of calls that faults apply to repeatable
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Sandbox:
         self._departments = (
             read_departments(Path(departments)) if isinstance(departments, str | Path) else departments
         )
-        self._dialect = Dialect(edition, team_list_names, create_id)
+        self._response_format = ResponseFormat(edition, team_list_names, create_id)
         self._limits = Limits(groups_max, max_capacity)
         self.faults = FaultPlan(seed)
         """The fault plan; may be changed at any time."""
@@ -111,7 +111,7 @@ class Sandbox:
                 self._store,
                 app_id=self.app_id,
                 app_secret=self.app_secret,
-                dialect=self._dialect,
+                response_format=self._response_format,
                 limits=self._limits,
                 faults=self.faults,
                 records=self._records,
@@ -241,7 +241,7 @@ class Sandbox:
         Make spaces older: move the time of their creation back.
 
         :param seconds: by how many seconds; a negative number makes them younger
-        :param name: only spaces of this name, whoever owns them; None for all
+        :param name: only spaces of this name, of any owner; None for all spaces
         """
         self._require_store().age(seconds, name=name)
 

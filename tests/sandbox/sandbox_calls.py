@@ -92,5 +92,5 @@ class Caller:
 
 
 def refusal(answer: requests.Response) -> tuple[int, int | str]:
-    """Read what an error answer says: the HTTP status and KooDrive's code."""
+    """Return the HTTP status and KooDrive's code of an error."""
     return answer.status_code, answer.json()["code"]

@@ -1,4 +1,4 @@
-"""Who may call: tokens and app signatures, the rules and their edges."""
+"""Authentication: tokens and app signatures, the rules and their limits."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class TestVectors:
             ),
         ],
     )
-    def test_comes_out(
+    def test_signature_of_the_reference(
         self, call: tuple[str, str, str, bytes], names: list[str], digest: str, expected: str
     ) -> None:
         method, path, query, body = call
@@ -108,7 +108,7 @@ class TestVectors:
 
 class TestToken:
     @pytest.mark.parametrize("form", ["{}", "Bearer+{}", "Bearer {}", "AT+{}", "AT {}"])
-    def test_each_form_is_taken(self, koodrive_sandbox: Sandbox, form: str) -> None:
+    def test_each_form_is_accepted(self, koodrive_sandbox: Sandbox, form: str) -> None:
         header = form.format(koodrive_sandbox.issue_token())
         answer = get(koodrive_sandbox, "/session/auth", Authorization=header)
         assert answer.status_code == 200
@@ -123,11 +123,11 @@ class TestToken:
         token = koodrive_sandbox.issue_token("42")
         assert refusal(get(koodrive_sandbox, "/session/auth", Authorization=token)) == (401, "APIGW.0301")
 
-    def test_that_has_run_out_is_refused(self, koodrive_sandbox: Sandbox) -> None:
+    def test_that_has_expired_is_refused(self, koodrive_sandbox: Sandbox) -> None:
         token = koodrive_sandbox.issue_token(lifetime=-1)
         assert refusal(get(koodrive_sandbox, "/session/auth", Authorization=token)) == (401, "APIGW.0301")
 
-    def test_lives_twenty_minutes_from_its_last_call(self, koodrive_sandbox: Sandbox) -> None:
+    def test_expires_twenty_minutes_after_its_last_call(self, koodrive_sandbox: Sandbox) -> None:
         token = koodrive_sandbox.issue_token(lifetime=60)
 
         def status_after(seconds: float) -> int:
@@ -141,12 +141,12 @@ class TestToken:
 
 class TestSignature:
     @pytest.mark.parametrize("names", ["host;x-date;x-user-id", "x-date;x-user-id"])
-    def test_of_a_get_with_a_query_is_taken(self, koodrive_sandbox: Sandbox, names: str) -> None:
+    def test_of_a_get_with_a_query_is_accepted(self, koodrive_sandbox: Sandbox, names: str) -> None:
         answer = signed(koodrive_sandbox, query="limit=10&offset=0&keyWord=a%20b%2F%C3%A9~", names=names)
         assert answer.status_code == 200
         assert koodrive_sandbox.calls[-1].user_id == koodrive_sandbox.admin_user_id
 
-    def test_of_a_post_is_taken(self, koodrive_sandbox: Sandbox) -> None:
+    def test_of_a_post_is_accepted(self, koodrive_sandbox: Sandbox) -> None:
         answer = signed(
             koodrive_sandbox, "POST", "/space/group", body='{"name":"é","addGroupUsers":[]}'.encode()
         )
@@ -196,7 +196,7 @@ class TestSignature:
         assert koodrive_sandbox.spaces() == []
 
     @pytest.mark.parametrize(("seconds", "status"), [(-840, 200), (-901, 401), (-1, 200), (60, 401)], ids=str)
-    def test_holds_for_fifteen_minutes_and_not_before_its_time(
+    def test_is_valid_for_fifteen_minutes_and_not_in_advance(
         self, koodrive_sandbox: Sandbox, seconds: int, status: int
     ) -> None:
         assert signed(koodrive_sandbox, date=x_date(seconds)).status_code == status

@@ -1,4 +1,4 @@
-"""The fault plan: which calls it strikes, and what it refuses to take."""
+"""The fault plan: the calls that its faults apply to, and the options that it refuses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class TestPlan:
-    def test_aims_at_operations(self, admin: Caller) -> None:
+    def test_a_fault_applies_to_its_operations(self, admin: Caller) -> None:
         admin.sandbox.faults.add("list", "error_500_before")
         assert admin.create("Finance").status_code == 200
         for which in ("groupList", "teamList"):
@@ -24,12 +24,12 @@ class TestPlan:
         assert admin.names() == ["Finance"]
         assert [hit.operation for hit in admin.sandbox.faults.hits] == ["groupList", "teamList"]
 
-    def test_strikes_every_operation(self, admin: Caller) -> None:
+    def test_a_star_stands_for_every_operation(self, admin: Caller) -> None:
         admin.sandbox.faults.add("*", "error_500_before")
         assert admin.send("GET", "/session/auth").status_code == 500
         assert admin.create("Finance").status_code == 500
 
-    def test_the_first_that_takes_the_answer_wins_and_others_come_on_top(self, admin: Caller) -> None:
+    def test_one_fault_replaces_the_response_and_others_are_added(self, admin: Caller) -> None:
         plan = admin.sandbox.faults
         plan.add("create", "error_500_after_commit", times=1)
         plan.add("create", "gateway_html", times=1)
@@ -39,33 +39,37 @@ class TestPlan:
         assert admin.sandbox.calls[0].faults == ("error_500_after_commit", "stale_list")
         assert admin.create("Sales").status_code == 502
 
-    def test_keeps_the_trace_id(self, admin: Caller) -> None:
+    def test_a_hit_has_the_trace_id(self, admin: Caller) -> None:
         admin.sandbox.faults.add("*", "error_500_before")
         admin.send("GET", "/session/auth", headers={"X-Traceid": "t" * 58})
         assert admin.sandbox.faults.hits == [Hit("sessionAuth", "error_500_before", "t" * 58)]
 
     @pytest.mark.parametrize("how", ["fault", "plan"])
-    def test_dice_with_a_seed_fall_the_same(self, how: str) -> None:
-        def strikes() -> list[bool]:
+    def test_a_seed_makes_the_choice_of_calls_repeatable(self, how: str) -> None:
+        def applied() -> list[bool]:
             plan = FaultPlan(7 if how == "plan" else None)
             plan.add("*", "error_500_before", probability=0.3, seed=7 if how == "fault" else None)
-            return [bool(plan.draw("create", None)) for _ in range(200)]
+            return [bool(plan.select("create", None)) for _ in range(200)]
 
-        assert strikes() == strikes()
-        assert 30 < sum(strikes()) < 90
+        assert applied() == applied()
+        assert 30 < sum(applied()) < 90
 
     @pytest.mark.parametrize(
         ("arguments", "options", "message"),
         [
             (("delete", "error_500_before"), {}, "no such operation: delete"),
             (("create", "error_501"), {}, "no such fault: error_501"),
-            (("create", "drop_after_commit"), {"seconds": 1}, "takes no seconds; it takes none"),
-            (("create", "slow_body"), {"second": 1}, "takes no second; it takes seconds"),
-            (("dismiss", "stale_list"), {}, "cannot strike dismiss, only create, groupList, teamList"),
+            (("create", "drop_after_commit"), {"seconds": 1}, "has no option seconds; its options are none"),
+            (("create", "slow_body"), {"second": 1}, "has no option second; its options are seconds"),
+            (
+                ("dismiss", "stale_list"),
+                {},
+                "does not apply to dismiss; use one of create, groupList, teamList",
+            ),
             (
                 ("list", "member_failures"),
                 {},
-                "member_failures cannot strike list, only create, batchAdd, batchDelete",
+                "member_failures does not apply to list; use one of create, batchAdd, batchDelete",
             ),
         ],
     )
@@ -76,12 +80,12 @@ class TestPlan:
         assert plan.as_dicts() == []
 
     @pytest.mark.parametrize("kind", KINDS)
-    def test_takes_every_kind_where_it_strikes_and_for_all_operations(self, kind: str) -> None:
+    def test_accepts_every_kind_for_its_operations_and_for_all(self, kind: str) -> None:
         plan = FaultPlan()
         for operation in ("*", *KINDS[kind].operations):
             plan.add(operation, kind, **KINDS[kind].options())
-            struck_one = KINDS[kind].operations[0] if operation == "*" else operation
-            assert [fault.kind for fault in plan.draw(struck_one, None)] == [kind]
+            aimed = KINDS[kind].operations[0] if operation == "*" else operation
+            assert [fault.kind for fault in plan.select(aimed, None)] == [kind]
             plan.clear()
 
     @pytest.mark.parametrize(
@@ -102,7 +106,7 @@ class TestPlan:
             ("wrong_type_json", "body", [[], None, "\ud800"]),
         ],
     )
-    def test_names_what_is_set_wrong(self, kind: str, name: str, wrong: list[Any]) -> None:
+    def test_an_error_names_the_wrong_option(self, kind: str, name: str, wrong: list[Any]) -> None:
         plan = FaultPlan()
         for value in wrong:
             with pytest.raises(ValueError, match=rf"^{name} must be "):
@@ -155,9 +159,9 @@ class TestPlan:
             ("create:nonsense", "no such fault: nonsense"),
             ("create:nonsense:times", "no such fault: nonsense"),
             ("a:b:c=d", "no such operation: a"),
-            ("list:member_failures", "cannot strike list"),
-            ("create:drop_after_commit:times", "times lacks =VALUE"),
-            ("create:slow_body:seconds:times=1", "seconds lacks =VALUE"),
+            ("list:member_failures", "does not apply to list"),
+            ("create:drop_after_commit:times", "times has no value; write times=VALUE"),
+            ("create:slow_body:seconds:times=1", "seconds has no value; write seconds=VALUE"),
             ("create:drop_after_commit:times=x", "times must be an integer of at least 1, not 'x'"),
             ("create:drop_after_commit:times=1.5", "times must be"),
             ("create:drop_after_commit:times=0", "times must be"),
@@ -165,8 +169,11 @@ class TestPlan:
             ("create:slow_body:seconds=x", "seconds must be"),
             ("create:slow_body:seconds=nan", "seconds must be"),
             ("create:gateway_html:committed=1", "committed must be true or false, not '1'"),
-            ("create:gateway_html:second=1", "gateway_html takes no second; it takes status, committed"),
-            ("create:redirect:operation=list", "redirect takes no operation; it takes location"),
+            (
+                "create:gateway_html:second=1",
+                "gateway_html has no option second; its options are status, committed",
+            ),
+            ("create:redirect:operation=list", "redirect has no option operation; its options are location"),
         ],
     )
     def test_refuses_text(self, text: str, message: str) -> None:

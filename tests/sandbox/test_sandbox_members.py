@@ -32,7 +32,7 @@ def result(answer: requests.Response) -> tuple[int, list[str]]:
 
 
 class TestList:
-    def test_shows_who_is_in(self, user: Caller, other: Caller, group: str) -> None:
+    def test_shows_the_members(self, user: Caller, other: Caller, group: str) -> None:
         change(user, group, "batchAdd", {"userIds": [other.user_id]})
         listing = members(user, group).json()
         assert listing["total"] == 2
@@ -63,7 +63,7 @@ class TestBatch:
             return {"userIds": user_ids}
         return {"amendModRoles": [{"userId": int(user_id)} for user_id in user_ids]}
 
-    def test_says_how_far_it_came(self, user: Caller, other: Caller, group: str, form: str) -> None:
+    def test_reports_users_that_failed(self, user: Caller, other: Caller, group: str, form: str) -> None:
         def run(how: str, *user_ids: str) -> tuple[int, list[str]]:
             return result(change(user, group, how, self.body(form, list(user_ids))))
 
@@ -93,7 +93,7 @@ class TestBatch:
         assert refusal(change(admin, "42", how, body)) == (400, 13000309)
 
     @pytest.mark.parametrize("how", ["batchAdd", "batchDelete"])
-    def test_wants_users(self, user: Caller, group: str, form: str, how: str) -> None:
+    def test_needs_users(self, user: Caller, group: str, form: str, how: str) -> None:
         assert refusal(change(user, group, how, {form: []})) == (400, 13000102)
 
     def test_stops_at_200_members(self, form: str) -> None:

@@ -1,4 +1,4 @@
-"""Group spaces: creating, listing, asking, dismissing, and the rules of each."""
+"""Group spaces: create, list, look up and dismiss them, and the rules of each."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class TestCreate:
         assert space["containerId"] != space["id"]
         assert koodrive_sandbox.calls[-1].committed
 
-    def test_gives_ten_gigabytes_where_none_are_asked(self, user: Caller, koodrive_sandbox: Sandbox) -> None:
+    def test_defaults_to_ten_gigabytes(self, user: Caller, koodrive_sandbox: Sandbox) -> None:
         user.create("Finance", capacity=None, iconUrl=None)
         assert koodrive_sandbox.spaces()[0]["capacity"] == 10
 
@@ -67,7 +67,7 @@ class TestCreate:
         "name",
         ["x" * 30, FAMILY * 30, "e\N{COMBINING ACUTE ACCENT}" * 30, "...", "Human Resources", "研发部"],
     )
-    def test_takes_the_name(self, user: Caller, koodrive_sandbox: Sandbox, name: str) -> None:
+    def test_accepts_the_name(self, user: Caller, koodrive_sandbox: Sandbox, name: str) -> None:
         assert user.create(name).status_code == 200
         assert koodrive_sandbox.spaces()[0]["name"] == name
 
@@ -125,32 +125,32 @@ class TestCreate:
         assert koodrive_sandbox.spaces() == []
 
     @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"x"', b"\xff", b"[" * 100_000])
-    def test_refuses_what_is_no_json_object(self, user: Caller, body: bytes) -> None:
+    def test_refuses_a_body_that_is_not_a_json_object(self, user: Caller, body: bytes) -> None:
         url = f"{user.sandbox.url}/koodrive/ose/v1/space/group"
         assert refusal(user.session.post(url, data=body, timeout=10)) == (400, 13000102)
 
-    def test_takes_200_members(self, tmp_path: Path) -> None:
+    def test_accepts_200_members(self, tmp_path: Path) -> None:
         with Sandbox(users=201) as sandbox:
             members = [{"userId": user_id, "template": -1} for user_id in sandbox.user_ids[1:]]
             answer = Caller(sandbox).create("Finance", addGroupUsers=members)
             assert answer.json()["failedList"] == []
             assert len(sandbox.spaces()[0]["members"]) == 201
 
-    def test_refuses_a_name_twice_of_one_creator_only(self, user: Caller, other: Caller) -> None:
+    def test_refuses_a_second_space_of_the_same_creator_and_name(self, user: Caller, other: Caller) -> None:
         assert user.create("Finance").status_code == 200
         assert refusal(user.create("Finance")) == (400, 13000405)
         assert not user.sandbox.calls[-1].committed
         assert user.create("finance").status_code == 200
         assert other.create("Finance").status_code == 200
 
-    def test_of_one_name_at_once_makes_one_space(self, koodrive_sandbox: Sandbox) -> None:
+    def test_at_once_with_one_name_makes_one_space(self, koodrive_sandbox: Sandbox) -> None:
         callers = [Caller(koodrive_sandbox, koodrive_sandbox.user_ids[1]) for _ in range(12)]
         with ThreadPoolExecutor(len(callers)) as pool:
             answers = list(pool.map(lambda caller: caller.create("Finance"), callers))
         assert sorted(answer.status_code for answer in answers) == [200] + [400] * 11
         assert len(koodrive_sandbox.spaces()) == 1
 
-    def test_stops_at_the_enterprises_limits(self) -> None:
+    def test_stops_at_the_limits_of_the_enterprise(self) -> None:
         with Sandbox(groups_max=2, max_capacity=30) as sandbox:
             admin = Caller(sandbox)
             assert refusal(admin.create("a", capacity=31)) == (400, 13000311)
@@ -267,7 +267,7 @@ class TestQuerySpace:
             assert (data["type"], data["capacity"], data["creator"]) == ("2", "10", user.user_id)
         assert refusal(ask(other)) == (400, 13000410)
 
-    def test_knows_group_spaces_only(self, user: Caller, space: dict[str, Any]) -> None:
+    def test_finds_group_spaces_only(self, user: Caller, space: dict[str, Any]) -> None:
         assert refusal(user.send("GET", f"/space/{space['id']}", query={"type": 0})) == (400, 13000102)
         assert refusal(user.send("GET", "/space/42", query={"type": 2})) == (400, 13000309)
         assert refusal(user.send("GET", "/space/container/42")) == (400, 13000309)
@@ -293,8 +293,8 @@ class TestDismiss:
         assert user.create("Finance").json()["id"] != gone
 
 
-class TestDialect:
-    def test_of_2024_07_writes_strings(self) -> None:
+class TestResponseFormat:
+    def test_2024_07_writes_strings(self) -> None:
         with Sandbox(edition="2024-07") as sandbox:
             admin = Caller(sandbox)
             answer = admin.send("POST", "/space/group", {"name": "Finance", "userIds": []}).json()
@@ -325,6 +325,6 @@ class TestDialect:
             assert "id" not in Caller(sandbox).create("Finance").json()
 
     @pytest.mark.parametrize("wrong", [{"edition": "2023"}, {"create_id": "space"}])
-    def test_must_exist(self, wrong: dict[str, Any]) -> None:
+    def test_refuses_an_unknown_format(self, wrong: dict[str, Any]) -> None:
         with pytest.raises(ValueError, match="must be one of"):
             Sandbox(**wrong)

@@ -1,1 +1,1 @@
-"""What the sandbox can be told to do wrong."""
+"""Faults that the sandbox can inject: the plan, the kinds, and the responses that they send."""

@@ -72,10 +72,10 @@ Text = Annotated[str, AfterValidator(_is_encodable), Field(description="text")]
 
 class Fault(BaseModel):
     """
-    A fault; each kind is a subclass, whose fields are its options.
+    Base class of all faults; each kind is a subclass with its options as fields.
 
-    :param times: number of calls that it strikes, None for no end
-    :param probability: probability with which it strikes a call
+    :param times: number of calls that it applies to, None for no limit
+    :param probability: probability that it applies to a call
     :param seed: makes the choice of calls repeatable
     """
 
@@ -84,11 +84,11 @@ class Fault(BaseModel):
     kind: ClassVar[str]
     """Name of the kind."""
     summary: ClassVar[str]
-    """What a client sees, and whether the work was done."""
+    """Effect on the client, and whether the work was done."""
     commits: ClassVar[bool] = False
-    """Whether a call that it strikes does its work first; an option ``committed`` overrides it."""
+    """Whether the call does its work in spite of the fault; an option ``committed`` overrides it."""
     operations: ClassVar[tuple[str, ...]] = OPERATION_NAMES
-    """The operations that it can strike."""
+    """The operations that it can apply to."""
     replaces_response: ClassVar[bool] = True
     """Whether the client gets :meth:`respond`; else :meth:`change` changes how the call is handled."""
 
@@ -104,7 +104,7 @@ class Fault(BaseModel):
         }
 
     def does_work(self) -> bool:
-        """Return whether a call that it strikes does its work first."""
+        """Return whether the call does its work in spite of the fault."""
         return bool(getattr(self, "committed", self.commits))
 
     def change(self, call: Call) -> None:

@@ -74,7 +74,7 @@ class Error500Before(Fault):
     def respond(self, call: Call, response: Response) -> Response:  # noqa: ARG002
         msg = "Call internal server failed. Please try again later."
         return refusal_response(
-            call.dialect, RefusalError(CODE_INTERNAL, msg, http_status=500), call.server_time
+            call.response_format, RefusalError(CODE_INTERNAL, msg, http_status=500), call.server_time
         )
 
 
@@ -92,7 +92,9 @@ class _RetryAfter(Fault):
         seconds = math.ceil(self.seconds)
         header = clock.http_date(call.server_time + seconds) if self.date else str(seconds)
         refusal = RefusalError(code, msg, http_status=status)
-        return refusal_response(call.dialect, refusal, call.server_time, headers={"Retry-After": header})
+        return refusal_response(
+            call.response_format, refusal, call.server_time, headers={"Retry-After": header}
+        )
 
 
 class Error503RetryAfter(_RetryAfter):
@@ -152,7 +154,7 @@ class Error200(Fault):
 
     def respond(self, call: Call, response: Response) -> Response:  # noqa: ARG002
         refusal = RefusalError(self.code, "inner server invoke failure", http_status=200)
-        return refusal_response(call.dialect, refusal, call.server_time)
+        return refusal_response(call.response_format, refusal, call.server_time)
 
 
 class Redirect(Fault):
@@ -211,8 +213,8 @@ class MemberFailures(Fault):
 class StaleList(Fault):
     kind = "stale_list"
     summary = (
-        "The new space shows in lists only after `seconds`, or a list that is struck leaves out all that are "
-        "younger; the work is done."
+        "A create: lists show the new space only after `seconds`. A list: it leaves out all spaces that are "
+        "younger than `seconds`. The work is done."
     )
     commits = True
     operations = ("create", *LISTS)

@@ -1,5 +1,5 @@
 """
-The fault plan: which faults strike which calls, and how often.
+The fault plan: the faults that a sandbox injects, and the calls that they apply to.
 
 ::
 
@@ -37,22 +37,23 @@ class PlannedFault:
     """
     A fault of the plan.
 
-    :param operation: operation that it strikes, ``list`` for both lists, ``*`` for all
+    :param operation: operation that it applies to, ``list`` for both lists, ``*`` for all
     :param fault: the fault with its options
-    :param left: number of calls that it still strikes, None for no end
+    :param left: number of calls that it still applies to, None for no limit
+    :param generator: random numbers that decide on each call
     """
 
     operation: str
     fault: Fault
     left: int | None
-    dice: random.Random = field(repr=False)
+    generator: random.Random = field(repr=False)
 
-    def strikes(self, operation: str) -> bool:
-        """Decide on one call, and count it."""
+    def use_for(self, operation: str) -> bool:
+        """Decide whether it applies to a call of an operation, and count the call if it does."""
         aimed = operation in ALIASES.get(self.operation, (self.operation,))
         if self.left == 0 or not aimed or operation not in self.fault.operations:
             return False
-        if self.dice.random() >= self.fault.probability:
+        if self.generator.random() >= self.fault.probability:
             return False
         if self.left is not None:
             self.left -= 1
@@ -66,7 +67,7 @@ class PlannedFault:
 
 class Hit(NamedTuple):
     """
-    A fault that struck a call.
+    A fault that was applied to a call.
 
     :param operation: operation of the call
     :param kind: kind of the fault
@@ -82,8 +83,8 @@ class FaultPlan:
     """
     The faults that a sandbox has planned; safe to use from any thread.
 
-    Faults are tried in the order in which they were added. Of those that replace the response, the first that
-    strikes wins; those that change how a call is handled come on top.
+    Faults are tried in the order in which they were added. Of those that replace the response, only the
+    first that applies is used; those that change how a call is handled are used as well.
 
     :param seed: makes the choice of calls repeatable for faults that bring no seed of their own
     """
@@ -92,26 +93,26 @@ class FaultPlan:
         self._lock = threading.Lock()
         self._planned: list[PlannedFault] = []
         self._hits: list[Hit] = []
-        self._seeds = random.Random(seed)  # noqa: S311 - dice, not keys
+        self._seeds = random.Random(seed)  # noqa: S311 - no secrets
 
     def add(self, operation: str, kind: str, **settings: Any) -> None:
         """
         Add a fault.
 
-        :param operation: operation to strike, ``list`` for both lists, ``*`` for all
+        :param operation: operation that it applies to, ``list`` for both lists, ``*`` for all
         :param kind: one of :data:`KINDS`
         :param settings: ``times``, ``probability`` and ``seed``, see
             :class:`~airflow_provider_koodrive.sandbox.faults.fault.Fault`, and the kind's options
-        :raises ValueError: there is no such operation, kind or option, the kind cannot strike there, or a
-            value is not allowed
+        :raises ValueError: there is no such operation, kind or option, the kind does not apply to the
+            operation, or a value is not allowed
         """
         _check_target(operation, kind)
         _check_names(kind, settings)
         fault = _build(kind, settings)
         with self._lock:
             seed = self._seeds.random() if fault.seed is None else fault.seed
-            dice = random.Random(seed)  # noqa: S311
-            self._planned.append(PlannedFault(operation, fault, fault.times, dice))
+            generator = random.Random(seed)  # noqa: S311
+            self._planned.append(PlannedFault(operation, fault, fault.times, generator))
 
     def add_text(self, text: str) -> None:
         """
@@ -126,19 +127,19 @@ class FaultPlan:
         kind, _, stray = head.partition(":")
         _check_target(operation, kind)
         if stray:
-            raise ValueError(f"{stray} lacks =VALUE")
+            raise ValueError(f"{stray} has no value; write {stray}=VALUE")
         settings = dict(part.split("=", 1) for part in parts)
         _check_names(kind, settings)
         self.add(operation, kind, **{name: _read(kind, name, value) for name, value in settings.items()})
 
     def clear(self) -> None:
-        """Forget all faults; :attr:`hits` stays."""
+        """Remove all faults; :attr:`hits` stays."""
         with self._lock:
             self._planned.clear()
 
     @property
     def hits(self) -> list[Hit]:
-        """The faults that struck, in order."""
+        """The faults that were applied, in order."""
         with self._lock:
             return list(self._hits)
 
@@ -147,35 +148,35 @@ class FaultPlan:
         with self._lock:
             return [planned.as_dict() for planned in self._planned]
 
-    def draw(self, operation: str, trace_id: str | None) -> list[Fault]:
-        """Decide which faults strike a call."""
+    def select(self, operation: str, trace_id: str | None) -> list[Fault]:
+        """Select the faults that apply to a call, and record them as hits."""
         with self._lock:
-            drawn: list[Fault] = []
+            selected: list[Fault] = []
             for planned in self._planned:
                 fault = planned.fault
-                replaced = fault.replaces_response and any(other.replaces_response for other in drawn)
-                if not replaced and planned.strikes(operation):
-                    drawn.append(fault)
+                replaced = fault.replaces_response and any(other.replaces_response for other in selected)
+                if not replaced and planned.use_for(operation):
+                    selected.append(fault)
                     self._hits.append(Hit(operation, fault.kind, trace_id))
-            return drawn
+            return selected
 
 
 def _check_target(operation: str, kind: str) -> None:
     if operation not in (*OPERATION_NAMES, *ALIASES):
         raise ValueError(
-            f"no such operation: {operation}; there are {', '.join((*OPERATION_NAMES, *ALIASES))}"
+            f"no such operation: {operation}; use one of {', '.join((*OPERATION_NAMES, *ALIASES))}"
         )
     if kind not in tuple(KINDS):
-        raise ValueError(f"no such fault: {kind}; there are {', '.join(KINDS)}")
+        raise ValueError(f"no such fault: {kind}; use one of {', '.join(KINDS)}")
     operations = KINDS[kind].operations
     if not set(operations) & set(ALIASES.get(operation, (operation,))):
-        raise ValueError(f"{kind} cannot strike {operation}, only {', '.join(operations)}")
+        raise ValueError(f"{kind} does not apply to {operation}; use one of {', '.join(operations)}")
 
 
 def _check_names(kind: str, settings: Iterable[str]) -> None:
     if unknown := set(settings) - set(KINDS[kind].model_fields):
         options = ", ".join(KINDS[kind].options()) or "none"
-        raise ValueError(f"{kind} takes no {', '.join(sorted(unknown))}; it takes {options}")
+        raise ValueError(f"{kind} has no option {', '.join(sorted(unknown))}; its options are {options}")
 
 
 def _build(kind: str, settings: Mapping[str, Any]) -> Fault:
@@ -188,7 +189,7 @@ def _build(kind: str, settings: Mapping[str, Any]) -> Fault:
 
 
 def _read(kind: str, name: str, text: str) -> Any:
-    """Return a value that is written as text: a number or a switch if the option is one, else the text."""
+    """Return a value that is written as text: a number or a boolean if the option is one, else the text."""
     with suppress(ValueError):
         value = json.loads(text)
         return getattr(_build(kind, {name: value}), name)

@@ -1,4 +1,4 @@
-"""Responses that break off, never come, or trickle."""
+"""Responses that are cut off, never sent, or sent slowly."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 SLOW_PIECES = 50
 
 
-async def client_leaves(receive: Receive, seconds: float | None) -> bool:
-    """Wait until the client has closed the connection; return False if it has not after so many seconds."""
+async def wait_for_disconnect(receive: Receive, seconds: float | None) -> bool:
+    """Wait until the client closes the connection; return False if it has not after so many seconds."""
 
     async def disconnected() -> None:
         message: Message = {"type": "http.request"}
@@ -33,7 +33,7 @@ class NoResponse(Response):
     """
     Cuts the connection.
 
-    :param after: seconds to wait before; the client may leave meanwhile
+    :param after: seconds to wait before, unless the client closes the connection first
     :param refuse_for: seconds for which the port refuses new connections
     """
 
@@ -43,14 +43,14 @@ class NoResponse(Response):
         self._refuse_for = refuse_for
 
     async def __call__(self, scope: Scope, receive: Receive, _send: Send) -> None:
-        if await client_leaves(receive, self._after):
+        if await wait_for_disconnect(receive, self._after):
             return
         listener = scope["state"]["listener"]
         if self._refuse_for:
             listener.refuse(self._refuse_for)
         listener.cut(scope["state"]["transport"])
-        # Otherwise uvicorn takes the missing response for a mistake.
-        await client_leaves(receive, None)
+        # Otherwise uvicorn logs the missing response as an error.
+        await wait_for_disconnect(receive, None)
 
 
 class SlowResponse(Response):
@@ -70,7 +70,7 @@ class SlowResponse(Response):
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         size = max(1, math.ceil(len(self.body) / SLOW_PIECES))
         for start in range(0, len(self.body), size):
-            if await client_leaves(receive, self._pause):
+            if await wait_for_disconnect(receive, self._pause):
                 return
             piece = bytes(self.body[start : start + size])
             await send({"type": "http.response.body", "body": piece, "more_body": True})

@@ -20,8 +20,8 @@ from airflow_provider_koodrive.sandbox.service.call import Call
 from airflow_provider_koodrive.sandbox.service.envelope import (
     CODE_INTERNAL,
     CODE_NOT_FOUND,
-    Dialect,
     RefusalError,
+    ResponseFormat,
     bad_parameters,
 )
 from airflow_provider_koodrive.sandbox.service.handlers import HANDLERS
@@ -59,7 +59,7 @@ class Service:
         *,
         app_id: str,
         app_secret: str,
-        dialect: Dialect,
+        response_format: ResponseFormat,
         limits: Limits,
         faults: FaultPlan,
         records: Records,
@@ -67,30 +67,30 @@ class Service:
         self.store = store
         self.app_id = app_id
         self.app_secret = app_secret
-        self.dialect = dialect
+        self.response_format = response_format
         self.limits = limits
         self.faults = faults
         self.records = records
 
     async def handle(self, operation: Operation, request: Request) -> Response:
-        """Answer one call, with the faults that strike it."""
+        """Answer one call, with the faults that apply to it."""
         trace_id = request.headers.get("x-traceid")
         try:
             body = await read_body(request)
         except ClientDisconnect:
             return NoResponse()
         except RefusalError as refusal:
-            return refusal_response(self.dialect, refusal, clock.now())
+            return refusal_response(self.response_format, refusal, clock.now())
         call = Call(
             store=self.store,
-            dialect=self.dialect,
+            response_format=self.response_format,
             limits=self.limits,
             path=request.path_params,
             query=dict(request.query_params),
             body=body,
             now=clock.now(),
         )
-        faults = self.faults.draw(operation.name, trace_id)
+        faults = self.faults.select(operation.name, trace_id)
         response = self._respond(operation, request, call, faults)
         self.records.add(
             CallRecord(
@@ -125,13 +125,13 @@ class Service:
             if len(request.headers.get("x-traceid", "x" * TRACE_ID_CHARACTERS)) != TRACE_ID_CHARACTERS:
                 raise bad_parameters(f"X-Traceid must have {TRACE_ID_CHARACTERS} characters.")
             result = HANDLERS[operation.name](call)
-            return json_response(self.dialect.success(result), 200, call.server_time)
+            return json_response(self.response_format.success(result), 200, call.server_time)
         except RefusalError as refusal:
-            return refusal_response(self.dialect, refusal, call.server_time)
+            return refusal_response(self.response_format, refusal, call.server_time)
         except Exception:
             log.exception("The sandbox failed at %s", operation.name)
             failure = RefusalError(CODE_INTERNAL, "inner server invoke failure", http_status=500)
-            return refusal_response(self.dialect, failure, call.server_time)
+            return refusal_response(self.response_format, failure, call.server_time)
 
     def _authenticate(self, request: Request, call: Call, operation: Operation) -> dict[str, Any]:
         headers = request.headers
@@ -163,10 +163,10 @@ class Service:
         return user
 
     async def not_found(self, _request: Request, error: Exception) -> Response:
-        """Answer what has no handler: an unknown path or method."""
+        """Answer a call of an unknown path or method."""
         status = error.status_code if isinstance(error, HTTPException) else 500
         refusal = RefusalError(CODE_NOT_FOUND, "Resource does not exist.", http_status=status)
-        return refusal_response(self.dialect, refusal, clock.now())
+        return refusal_response(self.response_format, refusal, clock.now())
 
 
 async def read_body(request: Request) -> bytes:

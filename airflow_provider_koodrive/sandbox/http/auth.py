@@ -1,5 +1,5 @@
 """
-Who calls: KooDrive's two kinds of authentication, checked by code of the sandbox's own.
+Authentication: KooDrive's two kinds, checked by code of the sandbox's own.
 
 Tokens: KooDrive API Reference, "Authentication". Signatures: "Step 1: Construct a Standard Request",
 "Step 2: Create a To-Be-Signed String", "Step 3: Calculate the Signature".
@@ -38,7 +38,7 @@ _TOKEN = re.compile(r"(?:(?:Bearer|AT)[+ ])?(?P<token>\S+)")
 @dataclass(frozen=True)
 class WireRequest:
     """
-    What a signature covers, as it came over the wire.
+    The parts of a request that a signature covers, as they came over the wire.
 
     :param method: HTTP method
     :param raw_path: path with its percent-encoding, without the query
@@ -121,7 +121,7 @@ def check_signature(request: WireRequest, *, app_id: str, app_secret: str, now: 
 
     :param now: the server's time, in seconds since 1970
     :return: the id of the user on whose behalf the call runs
-    :raises RefusalError: the signature does not hold, or no longer
+    :raises RefusalError: the signature is wrong or has expired
     """
     given = _SIGNATURE.fullmatch(request.headers.get("authorization", ""))
     if given is None:
@@ -147,12 +147,12 @@ def check_signature(request: WireRequest, *, app_id: str, app_secret: str, now: 
 
 def check_token(store: Store, authorization: str, *, now: float) -> str:
     """
-    Check an access token and let it live 20 minutes longer.
+    Check an access token, and extend it to 20 minutes from now.
 
     :param authorization: the header's value: a token, bare or after ``Bearer`` or ``AT`` and a ``+`` or blank
     :param now: the server's time, in seconds since 1970
     :return: the id of the token's user
-    :raises RefusalError: the token is unknown or has run out
+    :raises RefusalError: the token is unknown or has expired
     """
     given = _TOKEN.fullmatch(authorization.strip())
     user_id = store.use_token(given["token"], now=now, lifetime=TOKEN_SECONDS) if given else None

@@ -25,8 +25,8 @@ class CallRecord:
     :param status: HTTP status of the response, None if none was sent
     :param trace_id: ``X-Traceid`` of the request
     :param user_id: the user on whose behalf the call ran, None if authentication failed
-    :param committed: whether the call has changed what is stored
-    :param faults: kinds of the faults that struck it
+    :param committed: whether the call has changed the stored data
+    :param faults: kinds of the faults that were applied to it
     """
 
     operation: str

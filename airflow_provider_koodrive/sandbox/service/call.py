@@ -1,4 +1,4 @@
-"""A call, as its handler sees it."""
+"""The call that a handler gets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_koodrive.sandbox.service.envelope import Dialect, bad_parameters, no_permission
+from airflow_provider_koodrive.sandbox.service.envelope import ResponseFormat, bad_parameters, no_permission
 from airflow_provider_koodrive.sandbox.storage.seed import ROLE_ADMINISTRATOR
 
 if TYPE_CHECKING:
@@ -42,11 +42,11 @@ class Call:
     :param stale_seconds: age in seconds from which on lists show a space: the one that this call creates,
         or any in the list that this call asks for
     :param expired: whether to treat the token or the signature as expired
-    :param committed: set by the handler once it has changed what is stored
+    :param committed: set by the handler once it has changed the stored data
     """
 
     store: Store
-    dialect: Dialect
+    response_format: ResponseFormat
     limits: Limits
     path: Mapping[str, str]
     query: Mapping[str, str]
@@ -98,7 +98,7 @@ class Call:
         return rows[offset : offset + limit]
 
     def must_manage(self, space: Row) -> None:
-        """Refuse whoever is neither the space's owner nor an administrator."""
+        """Refuse a user who is neither the space's owner nor an administrator."""
         if not self.is_administrator and space["creator"] != self.user_id:
             raise no_permission("Only the owner or a tenant administrator may do this.")
 
@@ -107,7 +107,7 @@ def read_object(body: bytes) -> dict[str, Any]:
     """
     Read a body as JSON.
 
-    :raises ValueError: it is no JSON object
+    :raises ValueError: it is not a JSON object
     """
     try:
         parsed = json.loads(body)

@@ -39,20 +39,20 @@ class RefusalError(Exception):
         self.http_status = http_status
 
 
-def bad_parameters(what: str) -> RefusalError:
-    return RefusalError(CODE_PARAMETERS, f"Verify parameters failed. {what}")
+def bad_parameters(detail: str) -> RefusalError:
+    return RefusalError(CODE_PARAMETERS, f"Verify parameters failed. {detail}")
 
 
 def unknown_group(group_id: str) -> RefusalError:
     return RefusalError(CODE_NOT_FOUND, f"Resource does not exist: group {group_id}")
 
 
-def no_permission(what: str) -> RefusalError:
-    return RefusalError(CODE_NO_PERMISSION, f"No permission. {what}")
+def no_permission(detail: str) -> RefusalError:
+    return RefusalError(CODE_NO_PERMISSION, f"No permission. {detail}")
 
 
 @dataclass(frozen=True)
-class Dialect:
+class ResponseFormat:
     """
     The form of the responses; KooDrive's documents contradict each other.
 

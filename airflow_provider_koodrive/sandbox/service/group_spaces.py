@@ -32,7 +32,7 @@ def create(call: Call) -> dict[str, Any]:
     body = call.json()
     name, capacity, icon_url = _creation(body)
     wanted = wanted_members(body, field="addGroupUsers", need_template=True)
-    if wanted is None and call.dialect.edition == "2025-03":
+    if wanted is None and call.response_format.edition == "2025-03":
         raise bad_parameters("addGroupUsers is mandatory.")
     with call.store.transaction():
         _check_room(call, capacity)
@@ -51,8 +51,8 @@ def create(call: Call) -> dict[str, Any]:
             raise RefusalError(CODE_DUPLICATE_NAME, f"Duplicate name: {name}") from err
         failed = add_members(call, space["id"], call.user_id, wanted or [])
     call.committed = True
-    answered_id = {"group": space["id"], "container": space["container_id"]}.get(call.dialect.create_id)
-    return {"failedList": failed, **({} if answered_id is None else {"id": answered_id})}
+    shown_id = {"group": space["id"], "container": space["container_id"]}.get(call.response_format.create_id)
+    return {"failedList": failed, **({} if shown_id is None else {"id": shown_id})}
 
 
 def _creation(body: dict[str, Any]) -> tuple[str, int, str]:
@@ -88,11 +88,11 @@ def group_list(call: Call) -> dict[str, Any]:
         offset=offset, limit=limit, keyword=keyword, now=call.now, least_age=call.stale_seconds
     )
     return {
-        "total": call.dialect.number(total),
+        "total": call.response_format.number(total),
         "groupsTotal": call.store.space_count(),
         "groupsMax": call.limits.groups_max,
-        "assignedCapacity": call.dialect.number(call.store.assigned_capacity()),
-        "maxCapacity": call.dialect.number(call.limits.max_capacity),
+        "assignedCapacity": call.response_format.number(call.store.assigned_capacity()),
+        "maxCapacity": call.response_format.number(call.limits.max_capacity),
         "groups": [_element(call, row) for row in rows],
     }
 
@@ -104,7 +104,7 @@ def team_list(call: Call) -> dict[str, Any]:
     if team_type not in (None, "0", "1", "2"):
         raise bad_parameters("teamType must be 0, 1 or 2.")
     if team_type == "0":
-        return {"total": call.dialect.number(0), "teams": []}
+        return {"total": call.response_format.number(0), "teams": []}
     total, rows = call.store.spaces(
         offset=offset,
         limit=limit,
@@ -115,13 +115,13 @@ def team_list(call: Call) -> dict[str, Any]:
         now=call.now,
         least_age=call.stale_seconds,
     )
-    return {"total": call.dialect.number(total), "teams": [_team(call, row) for row in rows]}
+    return {"total": call.response_format.number(total), "teams": [_team(call, row) for row in rows]}
 
 
 def _team(call: Call, row: Row) -> dict[str, Any]:
     element = _element(call, row)
-    if not call.dialect.team_list_names:
-        del element[call.dialect.name_field]
+    if not call.response_format.team_list_names:
+        del element[call.response_format.name_field]
     return {**element, "top": 0, "role": 0 if row["creator"] == call.user_id else 2}
 
 
@@ -172,10 +172,10 @@ def _space_info(row: Row) -> dict[str, Any]:
 def _element(call: Call, row: Row) -> dict[str, Any]:
     return {
         "id": row["id"],
-        call.dialect.name_field: row["name"],
+        call.response_format.name_field: row["name"],
         "status": 0,
         "capacity": row["capacity"],
-        "spaceUsed": call.dialect.number(0),
+        "spaceUsed": call.response_format.number(0),
         "containerId": row["container_id"],
         "userNum": row["user_num"],
         "ownerId": row["creator"],

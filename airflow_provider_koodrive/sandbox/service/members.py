@@ -46,7 +46,7 @@ def wanted_members(body: dict[str, Any], *, field: str, need_template: bool) -> 
 
     :param field: the newer form's field, an array of objects; the older form is ``userIds``
     :param need_template: whether the newer form must say the template
-    :return: each user once, or None where the body has neither field
+    :return: each user once, or None if the body has neither field
     """
     if field in body and "userIds" in body:
         raise bad_parameters(f"{field} and userIds must not both be given.")
@@ -127,7 +127,7 @@ def list_members(call: Call) -> dict[str, Any]:
     keyword = call.query.get("keyWord", "").casefold()
     hits = [row for row in rows if keyword in row["name"].casefold()]
     return {
-        "total": call.dialect.number(len(hits)),
+        "total": call.response_format.number(len(hits)),
         "userGroupMemberInfos": [_member_info(row, space) for row in call.page_of(hits)],
     }
 
@@ -157,7 +157,7 @@ def batch_add(call: Call) -> dict[str, Any]:
         if len(present | {member.user_id for member in wanted}) > MAX_MEMBERS:
             raise bad_parameters(f"A group space has at most {MAX_MEMBERS} members.")
         failed = add_members(call, space["id"], space["creator"], wanted)
-    return _batch_answer(call, wanted, failed)
+    return _batch_result(call, wanted, failed)
 
 
 def batch_delete(call: Call) -> dict[str, Any]:
@@ -171,7 +171,7 @@ def batch_delete(call: Call) -> dict[str, Any]:
             stays = len(failed) < call.failing_members or member.user_id == space["creator"]
             if stays or not call.store.remove_member(space["id"], member.user_id):
                 failed.append(member.user_id)
-    return _batch_answer(call, wanted, failed)
+    return _batch_result(call, wanted, failed)
 
 
 def _batch(call: Call) -> list[WantedMember]:
@@ -181,7 +181,7 @@ def _batch(call: Call) -> list[WantedMember]:
     return wanted
 
 
-def _batch_answer(call: Call, wanted: list[WantedMember], failed: list[str]) -> dict[str, Any]:
+def _batch_result(call: Call, wanted: list[WantedMember], failed: list[str]) -> dict[str, Any]:
     call.committed = len(failed) < len(wanted)
     if not failed:
         status = 0

@@ -1,4 +1,4 @@
-"""The operations of KooDrive's API that the sandbox knows: names and paths; see ``handlers`` for the rest."""
+"""The operations of KooDrive's API that the sandbox knows: names, methods, paths."""
 
 from __future__ import annotations
 

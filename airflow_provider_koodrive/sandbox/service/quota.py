@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def quota_used(call: Call) -> dict[str, Any]:
-    """``GET /service/quotaUsed`` (GetQuotaUsed): sizes in GB, what is used in KB."""
+    """``GET /service/quotaUsed`` (GetQuotaUsed): quotas in GB, usage in KB."""
     pool = call.limits.max_capacity
     amounts = {
         "spaceCapacity": 5 * pool,
@@ -28,4 +28,4 @@ def quota_used(call: Call) -> dict[str, Any]:
         "personalSpaceQuotaUsed": 0,
         "groupSpaceQuotaUsed": call.store.assigned_capacity(),
     }
-    return {"data": {name: call.dialect.number(amount) for name, amount in amounts.items()}}
+    return {"data": {name: call.response_format.number(amount) for name, amount in amounts.items()}}

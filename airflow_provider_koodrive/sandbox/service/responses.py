@@ -10,7 +10,7 @@ from starlette.responses import Response
 from airflow_provider_koodrive.sandbox.clock import http_date
 
 if TYPE_CHECKING:
-    from airflow_provider_koodrive.sandbox.service.envelope import Dialect, RefusalError
+    from airflow_provider_koodrive.sandbox.service.envelope import RefusalError, ResponseFormat
 
 JSON = "application/json;charset=UTF-8"
 
@@ -31,7 +31,11 @@ def json_response(
 
 
 def refusal_response(
-    dialect: Dialect, refusal: RefusalError, now: float, *, headers: dict[str, str] | None = None
+    response_format: ResponseFormat,
+    refusal: RefusalError,
+    now: float,
+    *,
+    headers: dict[str, str] | None = None,
 ) -> Response:
     """Return a response that says why a call failed."""
-    return json_response(dialect.refusal(refusal), refusal.http_status, now, headers=headers)
+    return json_response(response_format.refusal(refusal), refusal.http_status, now, headers=headers)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def session_auth(call: Call) -> dict[str, Any]:
-    """``GET /session/auth`` (authSession): who the token belongs to; not for app authentication."""
+    """``GET /session/auth`` (authSession): the user of the token; not for app authentication."""
     return {
         "data": {
             "role": call.user["role"],

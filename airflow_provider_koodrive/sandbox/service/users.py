@@ -20,8 +20,11 @@ def user_list(call: Call) -> dict[str, Any]:
     rows = call.store.users(department_id=call.query.get("deptId") or None, direct=direct == "true")
     keyword = call.query.get("keyWord", "").casefold()
     hits = [row for row in rows if keyword in row["name"].casefold()]
-    array = "list" if call.dialect.edition == "2025-03" else "data"
-    return {"total": call.dialect.number(len(hits)), array: [_user(row) for row in call.page_of(hits)]}
+    array = "list" if call.response_format.edition == "2025-03" else "data"
+    return {
+        "total": call.response_format.number(len(hits)),
+        array: [_user(row) for row in call.page_of(hits)],
+    }
 
 
 def user(call: Call) -> dict[str, Any]:

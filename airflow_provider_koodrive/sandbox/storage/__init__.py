@@ -1,1 +1,1 @@
-"""What the sandbox stores."""
+"""The sandbox's database, and the contents of a new one."""

@@ -8,7 +8,7 @@ MAX_CHARACTERS = 30
 
 def broken_rule(name: str) -> str | None:
     """
-    The rule that a name breaks.
+    Return the rule that a name breaks.
 
     :param name: name to check
     :return: the rule in words, or None for a legal name

@@ -1,4 +1,4 @@
-"""What a new sandbox starts with: credentials, departments, users."""
+"""The contents of a new database: credentials, departments, users."""
 
 from __future__ import annotations
 

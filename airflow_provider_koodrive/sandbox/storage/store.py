@@ -157,7 +157,7 @@ class Store:
         )
         return None if found is None else str(found["user_id"])
 
-    # People
+    # Departments and users
 
     def add_department(self, department: Mapping[str, str]) -> None:
         self._execute("INSERT INTO departments VALUES (:id, :parent_id, :name, :dept_id)", department)
@@ -263,7 +263,7 @@ class Store:
         self._execute("UPDATE spaces SET visible_from = 0")
 
     def age(self, seconds: float, *, name: str | None = None) -> None:
-        """Move the time of creation back; only of spaces of this name, unless it is None."""
+        """Move the time of creation back, of all spaces or of those with this name."""
         self._execute(
             "UPDATE spaces SET created_at = created_at - :seconds WHERE :name IS NULL OR name = :name",
             {"seconds": seconds, "name": name},
