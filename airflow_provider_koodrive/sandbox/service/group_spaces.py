@@ -110,7 +110,8 @@ def team_list(call: Call) -> dict[str, Any]:
         limit=limit,
         keyword=call.query.get("keyWord", ""),
         owner_id=call.user_id if team_type == "1" else None,
-        member_id=call.user_id,
+        # An owner is always a member, so the owner's spaces are found by the index of owners alone.
+        member_id=call.user_id if team_type != "1" else None,
         not_owner_id=call.user_id if team_type == "2" else None,
         now=call.now,
         least_age=call.stale_seconds,
