@@ -26,7 +26,9 @@ _SUFFIX_MAX_CHARACTERS = NAME_MAX_CHARACTERS - len(_HASH_MARK) - _HASH_CHARACTER
 _FORBIDDEN = re.compile(r'[<>|:"*?/\\]')
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # Zero-width and direction marks. Joiners and tags stay: emoji, Persian and Indic text are spelt with them.
-_INVISIBLE = re.compile(r"[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
+_MARKS = r"\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff"
+_INVISIBLE = re.compile(f"[{_MARKS}]")
+_INVISIBLE_END = re.compile(rf"\A[\s{_MARKS}]|[\s{_MARKS}]\Z")
 _HASHED = re.compile(rf"{_HASH_MARK}[a-z2-7]{{{_HASH_CHARACTERS}}}\Z")
 _STAND_INS = {"<": "(", ">": ")", '"': "'"}
 _LOOSE_ENDS = frozenset(" -\u2013\u2014,;.&+(")
@@ -37,7 +39,8 @@ def check_group_space_name(name: str) -> None:
     Check that KooDrive allows a name for a group space.
 
     At most 30 characters, none of ``< > | : " * ? / \``, no control character or line break, not ``.`` or
-    ``..``, not blank. Characters are counted as a reader counts them: an emoji family is one.
+    ``..``, not blank, no white space, zero-width or direction mark at either end. Characters are counted as a
+    reader counts them: an emoji family is one.
 
     :param name: the name to check
     :raises KooDriveValidationError: the name breaks a rule; the message has the rule and the name
@@ -80,6 +83,8 @@ def _broken_rule(name: object) -> str | None:
         return f"must be a string, not {type(name).__name__}"
     if _is_blank(name):
         return "must not be blank"
+    if _INVISIBLE_END.search(name):
+        return "must not begin or end with white space or an invisible mark"
     if name in {".", ".."}:
         return "must not be '.' or '..'"
     if _FORBIDDEN.search(name):

@@ -86,6 +86,8 @@ class TestCheck:
             ("", "blank"),
             (" \t", "blank"),
             ("\u200b\ufeff", "blank"),
+            *((f"a{mark}", "must not begin or end with") for mark in " \t\u00a0\u200b\u200e\ufeff"),
+            *((f"{mark}a", "must not begin or end with") for mark in " \n\u3000\u202e\u2060\u00ad"),
             *((f"a{character}b", "must not contain any of") for character in '<>|:"*?/\\'),
             ("a\nb", "line breaks"),
             ("a\u2028b", "line breaks"),
