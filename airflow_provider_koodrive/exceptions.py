@@ -271,6 +271,22 @@ class KooDriveMembersError(KooDriveError):
         self.retry_after = retry_after
 
 
+class KooDriveSourceError(KooDriveError):
+    """The source of departments is absent, cannot be used as a whole, or has shrunk too much."""
+
+    meaning = "the source of departments cannot be used"
+    advice = "correct the source that the message names"
+    retryable = False
+
+
+class KooDriveGuardError(KooDriveError):
+    """The run would do what is most likely a mistake, so it stops; nothing was sent."""
+
+    meaning = "the run would do what is most likely a mistake, so it stops"
+    advice = "check what the message names; it also says how to go on"
+    retryable = False
+
+
 ERRORS: tuple[type[KooDriveError], ...] = (
     KooDriveConfigError,
     KooDriveAuthenticationError,
@@ -285,6 +301,8 @@ ERRORS: tuple[type[KooDriveError], ...] = (
     KooDriveResponseError,
     KooDriveOutcomeUnknownError,
     KooDriveMembersError,
+    KooDriveSourceError,
+    KooDriveGuardError,
     KooDriveError,
 )
 """All errors, in the order of the documentation."""

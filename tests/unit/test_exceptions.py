@@ -15,9 +15,11 @@ from airflow_provider_koodrive.exceptions import (
     KooDriveAuthenticationError,
     KooDriveConfigError,
     KooDriveError,
+    KooDriveGuardError,
     KooDriveMembersError,
     KooDriveOutcomeUnknownError,
     KooDrivePermissionError,
+    KooDriveSourceError,
     KooDriveThrottledError,
     KooDriveValidationError,
 )
@@ -51,7 +53,9 @@ def test_final_errors_are_those_that_no_retry_can_change() -> None:
     assert (
         KooDriveAuthenticationError,
         KooDriveConfigError,
+        KooDriveGuardError,
         KooDrivePermissionError,
+        KooDriveSourceError,
         KooDriveValidationError,
     ) == FINAL_ERRORS
 
