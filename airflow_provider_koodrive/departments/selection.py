@@ -169,7 +169,7 @@ def _stop_second_spaces(new: Sequence[Department], total: int, spaces: Spaces, a
 
 
 def _first(department: Department, spaces: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    for name in (department.space_name, *department.other_space_names):
+    for name in (department.space_name, *department.other_space_names, department.name):
         if (space := spaces.get(cells.identity(name))) is not None:
             return space
     return None
