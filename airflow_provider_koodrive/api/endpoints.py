@@ -18,6 +18,7 @@ from airflow_provider_koodrive.api.resources.models import (
     parse_group_space_page,
     parse_member_page,
 )
+from airflow_provider_koodrive.api.resources.records import RecordPage, parse_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +37,7 @@ class Endpoint(Generic[T]):
     :param path: path with the names of ids in braces, such as ``/koodrive/ose/v1/users/{user_id}``
     :param success_fields: fields of which one must be there for a success without ``code`` (inferred)
     :param parse: makes the result of KooDrive's envelope
-    :param page_title: title of the page in KooDrive's API reference
+    :param page_title: title of the page in KooDrive's API reference, its name where the title is not known
     """
 
     method: str
@@ -97,6 +98,27 @@ ADD_MEMBERS: Endpoint[BatchAnswer] = Endpoint(
     parse_batch_answer,
     "Adding Members to a User Group",
 )
+LIST_DEPARTMENTS: Endpoint[RecordPage] = Endpoint(
+    "GET",
+    f"{ROOT}/departmentList",
+    ("data",),
+    partial(parse_records, keys=("data",)),
+    "GetDepartmentList",
+)
+LIST_DEPARTMENT_SPACES: Endpoint[RecordPage] = Endpoint(
+    "GET",
+    f"{ROOT}/space/departmentList",
+    ("departments",),
+    partial(parse_records, keys=("departments", "data")),
+    "GetDepartmentSpaceList",
+)
+LIST_USERS: Endpoint[RecordPage] = Endpoint(
+    "GET",
+    f"{ROOT}/userList",
+    ("list", "data"),
+    partial(parse_records, keys=("list", "data")),
+    "Listing Users",
+)
 QUERY_USER: Endpoint[dict[str, Any]] = Endpoint(
     "GET", f"{ROOT}/users/{{user_id}}", ("data",), _data, "Querying User Information"
 )
@@ -115,6 +137,9 @@ CATALOGUE: tuple[Endpoint[Any], ...] = (
     DISMISS_GROUP_SPACE,
     LIST_MEMBERS,
     ADD_MEMBERS,
+    LIST_DEPARTMENTS,
+    LIST_DEPARTMENT_SPACES,
+    LIST_USERS,
     QUERY_USER,
     CHECK_SESSION,
 )

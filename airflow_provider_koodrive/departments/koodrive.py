@@ -32,10 +32,10 @@ class KooDriveDepartments:
     """
     KooDrive's own departments, in the order of its tree.
 
-    The flat list of "Querying Information About Department Spaces" is used if the calling user may read it
-    and it holds each department directly below the root; else the tree of "Listing Departments", with one
-    call for each department. That the flat list holds all departments below is inferred: KooDrive allocates
-    a space with each department.
+    The flat list of departments with a space (page GetDepartmentSpaceList) is used if the calling user may
+    read it and it holds each department directly below the root; else the tree (page GetDepartmentList), with
+    one call for each department. That the flat list holds all departments below is inferred: KooDrive
+    allocates a space with each department.
 
     :param root_department_id: read only what is below this department; None for all (templated)
     :param max_depth: levels below the root, 1 for those directly below it; KooDrive has five
