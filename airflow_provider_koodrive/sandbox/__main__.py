@@ -76,7 +76,10 @@ def _add_database(parser: argparse.ArgumentParser) -> None:
         help="users of a new database, the first its administrator",
     )
     parser.add_argument(
-        "--departments", type=Path, help="CSV or TSV file with a column 'name': departments of a new database"
+        "--departments",
+        type=Path,
+        help="CSV, TSV or JSON file with a column 'name', and perhaps 'id' and 'parent' (id or name): "
+        "departments of a new database",
     )
 
 

@@ -15,7 +15,7 @@ from airflow_provider_koodrive.sandbox.http.auth import TOKEN_SECONDS
 from airflow_provider_koodrive.sandbox.http.records import Records
 from airflow_provider_koodrive.sandbox.service.call import Limits
 from airflow_provider_koodrive.sandbox.service.envelope import CreateId, Edition, ResponseFormat
-from airflow_provider_koodrive.sandbox.storage.seed import fill, read_departments
+from airflow_provider_koodrive.sandbox.storage.seed import DepartmentSeed, fill, read_departments
 from airflow_provider_koodrive.sandbox.storage.store import Store
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ class Sandbox:
     :param host: address to listen on
     :param port: port to listen on, 0 for a free one
     :param users: number of users in a new database, the first of them the tenant administrator
-    :param departments: departments of a new database: names, or a CSV or TSV file with a column ``name``
+    :param departments: departments of a new database: names, or a CSV, TSV or JSON file with a column
+        ``name``, and perhaps ``id`` and ``parent``
     :param edition: form of the responses: ``2025-03`` as the examples of KooDrive's documents print (numbers,
         ``groupName``), ``2024-07`` with ``code``, totals and amounts as strings, and ``name``
     :param team_list_names: whether teamList names its spaces; the documents of 2025-03 do not say
@@ -80,7 +81,7 @@ class Sandbox:
         self._host = host
         self._port = port
         self._users = users
-        self._departments = (
+        self._departments: Sequence[str | DepartmentSeed] | None = (
             read_departments(Path(departments)) if isinstance(departments, str | Path) else departments
         )
         self._response_format = ResponseFormat(edition, team_list_names, create_id)

@@ -46,10 +46,52 @@ class TestDepartments:
         with Sandbox(departments=("Law", "Tax"), users=1) as sandbox:
             assert [row["name"] for row in departments(Caller(sandbox))] == ["Law", "Tax"]
 
+    def test_stand_below_each_other(self, tmp_path: Path) -> None:
+        text = "name;id;parent\nTax;7;L\nVAT;8;7\nLaw;L;\nEU VAT;;VAT\n;9;L\n"
+        (tmp_path / "departments.csv").write_text(text, encoding="utf-16")
+        with Sandbox(departments=tmp_path / "departments.csv") as sandbox:
+            caller = Caller(sandbox)
+            (law,) = departments(caller)
+            (tax,) = departments(caller, departmentId=law["id"])
+            (vat,) = departments(caller, departmentId=tax["id"])
+            (eu_vat,) = departments(caller, departmentId=vat["id"])
+            names = [row["name"] for row in (law, tax, vat, eu_vat)]
+        assert names == ["Law", "Tax", "VAT", "EU VAT"]
+
+    @pytest.mark.parametrize(
+        ("text", "problem"),
+        [
+            ("name,parent\nTax,Law\n", "the parent 'Law' is not among"),
+            ("name,parent\nTax,Law\nLaw,Tax\n", "'Tax' is above itself"),
+        ],
+    )
+    def test_a_tree_that_is_none(self, tmp_path: Path, text: str, problem: str) -> None:
+        (tmp_path / "departments.csv").write_text(text)
+        with pytest.raises(ValueError, match=problem), Sandbox(departments=tmp_path / "departments.csv"):
+            pass
+
     def test_need_a_column(self, tmp_path: Path) -> None:
         (tmp_path / "departments.csv").write_text("title\nLaw\n")
         with pytest.raises(ValueError, match="no column 'name'"):
             Sandbox(departments=tmp_path / "departments.csv")
+
+
+class TestDepartmentSpaces:
+    def test_list_all_departments_in_pages(self, admin: Caller) -> None:
+        def page(**query: Any) -> dict[str, Any]:
+            return dict(admin.send("GET", "/space/departmentList", query=query).json())
+
+        listing = page(offset=0, limit=100)
+        names = ["Organisation", "Finance", "Human Resources", "Research", "Sales"]
+        assert [row["name"] for row in listing["departments"]] == names
+        assert set(listing["departments"][0]) == {"id", "parentId", "name", "tenantId"}
+        assert listing["total"] == 5
+        assert [row["name"] for row in page(offset=3, limit=1)["departments"]] == ["Research"]
+        assert [row["name"] for row in page(offset=0, limit=9, keyWord="fin")["departments"]] == ["Finance"]
+
+    def test_are_for_administrators(self, user: Caller) -> None:
+        query = {"offset": 0, "limit": 1}
+        assert refusal(user.send("GET", "/space/departmentList", query=query)) == (400, 13000410)
 
 
 class TestUsers:

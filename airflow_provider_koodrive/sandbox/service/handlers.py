@@ -24,6 +24,7 @@ HANDLERS: Mapping[str, Callable[[Call], dict[str, Any]]] = {
     "teamList": group_spaces.team_list,
     "dismiss": group_spaces.dismiss,
     "space": group_spaces.query_space,
+    "departmentSpaceList": departments.department_space_list,
     "departmentList": departments.department_list,
     "userList": users.user_list,
     "user": users.user,

@@ -25,6 +25,7 @@ OPERATIONS = (
     Operation("create", "POST", "/space/group"),
     Operation("groupList", "GET", "/space/groupList"),
     Operation("teamList", "GET", "/space/teamList"),
+    Operation("departmentSpaceList", "GET", "/space/departmentList"),
     Operation("dismiss", "DELETE", "/space/group/{groupId}"),
     Operation("space", "GET", "/space/container/{containerId}"),
     Operation("space", "GET", "/space/{ownerId}"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from airflow_provider_koodrive.departments.table import read_table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from airflow_provider_koodrive.sandbox.storage.store import Store
@@ -23,27 +25,45 @@ _FIRST_ORGID_USER_ID = 1_008_600_000_293_202_800
 _DEPARTMENTS = ("Finance", "Human Resources", "Research", "Sales")
 
 
-def read_departments(path: Path) -> list[str]:
+class DepartmentSeed(NamedTuple):
     """
-    Read the departments' names from a CSV or TSV file with a column ``name``.
+    A department of a new sandbox.
 
-    :param path: file in UTF-8; tabs separate the columns where its first line has one
-    :raises ValueError: there is no such column
+    :param name: its name
+    :param parent: id or name of another one above it, as the file has them; None below the root
+    :param key: its id in the file
     """
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        first = lines.readline()
-        lines.seek(0)
-        rows = csv.DictReader(lines, delimiter="\t" if "\t" in first else ",")
-        if "name" not in (rows.fieldnames or ()):
-            raise ValueError(f"{path} has no column 'name'")
-        return [name for row in rows if (name := (row["name"] or "").strip())]
+
+    name: str
+    parent: str | None = None
+    key: str | None = None
+
+
+def read_departments(path: Path) -> list[DepartmentSeed]:
+    """
+    Read the departments from a file with a column ``name``, and perhaps ``id`` and ``parent``.
+
+    The file is CSV, TSV or JSON. Rows that cannot be read or have no name are left out.
+
+    :param path: file in UTF-8, or UTF-16 with a byte order mark
+    :raises ValueError: the file cannot be used, such as one without a column ``name``
+    """
+    try:
+        rows = read_table(path.read_bytes(), known=("name", "id", "parent"))
+    except ValueError as err:
+        raise ValueError(f"{path}: {err}") from err
+    return [
+        DepartmentSeed(name, row.text("parent") or None, row.text("id") or None)
+        for row in rows
+        if row.problem is None and (name := row.text("name"))
+    ]
 
 
 def fill(
     store: Store,
     *,
     users: int,
-    departments: list[str] | None,
+    departments: Sequence[str | DepartmentSeed] | None,
     app_id: str | None,
     app_secret: str | None,
 ) -> None:
@@ -51,7 +71,7 @@ def fill(
     Fill a new database; one that was filled before keeps what it has, but for credentials given here.
 
     :param users: number of users, the first of them the tenant administrator
-    :param departments: names of the departments, None for a few of the sandbox's own
+    :param departments: the departments, or their names; None for a few of the sandbox's own
     :param app_id: AppId, None to make one
     :param app_secret: AppSecret, None to make one
     """
@@ -67,19 +87,38 @@ def fill(
             store.set_setting("admin_user_id", str(_FIRST_USER_ID + 1))
 
 
-def _add_departments(store: Store, names: list[str]) -> list[str]:
-    ids = [str(int(ROOT_DEPARTMENT_ID) + number) for number in range(len(names) + 1)]
-    parents = ["0"] + [ROOT_DEPARTMENT_ID] * len(names)
-    for department_id, parent_id, name in zip(ids, parents, ["Organisation", *names], strict=True):
-        store.add_department(
-            {
-                "id": department_id,
-                "parent_id": parent_id,
-                "name": name,
-                "dept_id": f"D{department_id[-6:]}",
-            }
-        )
-    return ids[1:]
+def _add_departments(store: Store, departments: Sequence[str | DepartmentSeed]) -> list[str]:
+    seeds = [DepartmentSeed(seed) if isinstance(seed, str) else seed for seed in departments]
+    ids = [str(int(ROOT_DEPARTMENT_ID) + number) for number in range(1, len(seeds) + 1)]
+    parents = _parents(seeds, ids)
+    _add_department(store, ROOT_DEPARTMENT_ID, "0", "Organisation")
+    for department_id, parent_id, seed in zip(ids, parents, seeds, strict=True):
+        _add_department(store, department_id, parent_id, seed.name)
+    return ids
+
+
+def _add_department(store: Store, department_id: str, parent_id: str, name: str) -> None:
+    dept_id = f"D{department_id[-6:]}"
+    store.add_department({"id": department_id, "parent_id": parent_id, "name": name, "dept_id": dept_id})
+
+
+def _parents(seeds: Sequence[DepartmentSeed], ids: Sequence[str]) -> list[str]:
+    known: dict[str | None, str] = {None: ROOT_DEPARTMENT_ID}
+    # An id comes before a name of the same text.
+    for texts in ([seed.key for seed in seeds], [seed.name for seed in seeds]):
+        for text, department_id in zip(texts, ids, strict=True):
+            known.setdefault(text, department_id)
+    missing = [seed.parent for seed in seeds if seed.parent not in known]
+    if missing:
+        raise ValueError(f"the parent {missing[0]!r} is not among the departments")
+    above = {child: known[seed.parent] for child, seed in zip(ids, seeds, strict=True)}
+    for department_id, seed in zip(ids, seeds, strict=True):
+        top, steps = department_id, 0
+        while top != ROOT_DEPARTMENT_ID and steps <= len(ids):
+            top, steps = above[top], steps + 1
+        if top != ROOT_DEPARTMENT_ID:
+            raise ValueError(f"the department {seed.name!r} is above itself")
+    return list(above.values())
 
 
 def _add_users(store: Store, count: int, department_ids: list[str]) -> None:

@@ -171,6 +171,9 @@ class Store:
     def departments(self, parent_id: str) -> list[Row]:
         return self._rows("SELECT * FROM departments WHERE parent_id = ? ORDER BY id", [parent_id])
 
+    def all_departments(self) -> list[Row]:
+        return self._rows("SELECT * FROM departments ORDER BY id")
+
     def user(self, user_id: str) -> Row | None:
         return self._row(f"{_USER} WHERE users.id = ?", [user_id])
 
