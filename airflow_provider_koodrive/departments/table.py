@@ -319,7 +319,9 @@ def _split(lines: Sequence[str], start: int, delimiter: str) -> Iterator[tuple[i
 
 
 def _cells(lines: Sequence[str], delimiter: str) -> list[str]:
-    # Python 3.10's csv refuses NUL; the noncharacter stands for it.
+    if not any("\x00" in line for line in lines):
+        return next(csv.reader(lines, delimiter=delimiter, strict=True))
+    # Python 3.10's csv refuses NUL; a noncharacter stands for it.
     hidden = [line.replace("\x00", "\ufffe") for line in lines]
     values = next(csv.reader(hidden, delimiter=delimiter, strict=True))
     return [value.replace("\ufffe", "\x00") for value in values]

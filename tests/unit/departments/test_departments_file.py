@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_koodrive.departments import FileDepartments, table
-from airflow_provider_koodrive.departments.cells import clean, identity
+from airflow_provider_koodrive.departments.cells import clean, clean_id, identity, is_null
 from airflow_provider_koodrive.exceptions import KooDriveSourceError
 
 if TYPE_CHECKING:
@@ -128,13 +128,19 @@ class TestForm:
             names(tmp_path / "d.json")
 
 
-# Half surrogates make a bad row, and are tested by the table of faults.
-cell_texts = st.text(st.characters(codec="utf-8"), max_size=15)
+# Half surrogates make a bad row, and are tested by the table of faults. csv.writer of
+# Python 3.11 does not quote a carriage return.
+cell_texts = st.text(
+    st.characters(codec="utf-8", exclude_characters="\r") | st.sampled_from("\x00\ufffe\n\"',;\t|= \u200b"),
+    max_size=15,
+)
 
 
 def is_ordinary(name: str) -> bool:
-    """Return whether a name is read as it stands, for rules that have their own tests."""
-    return bool(identity(name)) and "\x00" not in name and name.lower() not in ("nan", "null", "nat", "name")
+    """Return whether a name is none of those for which there are rules with tests of their own."""
+    text = clean(name)
+    is_header = "".join(identity(clean_id(name)).casefold().split()) == "name"
+    return bool(identity(text)) and "\x00" not in name and not is_null(text) and not is_header
 
 
 class TestLaws:
