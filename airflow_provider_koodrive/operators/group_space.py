@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
@@ -18,12 +19,12 @@ from airflow_provider_koodrive.operators._task_state import TaskStateJournal
 from airflow_provider_koodrive.operators.base import KooDriveBaseOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_koodrive.operators.base import Later
-    from airflow_provider_koodrive.types import CreatedGroupSpace, GroupSpaceListing
+    from airflow_provider_koodrive.types import CreatedGroupSpace, GroupSpace, GroupSpaceListing
 
 
 class CreateGroupSpaceOperator(KooDriveBaseOperator):
@@ -69,6 +70,9 @@ class CreateGroupSpaceOperator(KooDriveBaseOperator):
 
     :param name: name of the space, at most 30 characters (templated); see
         :func:`airflow_provider_koodrive.naming.group_space_name` for a department's
+    :param space: ``{"name", "user_ids", "members", "capacity"}``, instead of these arguments, such as
+        :func:`airflow_provider_koodrive.departments.select_new` returns. It is never rendered, so that
+        ``.expand(space=…)`` is safe for any text
     :param user_ids: KooDrive user ids of the members, at most 200; they get the connection's permission
         template (templated)
     :param members: members with their own permissions, ``{"userId", "template", "capabilities"}`` each;
@@ -97,7 +101,8 @@ class CreateGroupSpaceOperator(KooDriveBaseOperator):
     def __init__(
         self,
         *,
-        name: str | Later,
+        name: str | Later | None = None,
+        space: Mapping[str, Any] | None = None,
         user_ids: Sequence[str] | Later | None = None,
         members: Sequence[Mapping[str, Any]] | str | Later | None = None,
         capacity: int | str | Later | None = None,
@@ -110,6 +115,8 @@ class CreateGroupSpaceOperator(KooDriveBaseOperator):
         super().__init__(koodrive_conn_id=koodrive_conn_id, **kwargs)
         # Any, as the connection's id is.
         self.name: Any = name
+        # No template field: what stands in it arrives as it is.
+        self.space = space
         self.user_ids: Any = user_ids
         self.members: Any = members
         self.capacity: Any = capacity
@@ -122,12 +129,13 @@ class CreateGroupSpaceOperator(KooDriveBaseOperator):
             raise KooDriveValidationError(
                 f"if_exists={shown(self.if_exists)} is not allowed: give 'reuse', 'fail' or 'skip'"
             )
+        wanted = self._wanted()
         try:
             space = self.hook.create_group_space(
-                self.name,
-                user_ids=self.user_ids,
-                members=self.members,
-                capacity=self.capacity,
+                wanted["name"],
+                user_ids=wanted["user_ids"],
+                members=wanted["members"],
+                capacity=wanted["capacity"],
                 icon_url=self.icon_url,
                 if_exists="reuse" if self.if_exists == "reuse" else "fail",
                 journal=TaskStateJournal.of(context),
@@ -153,6 +161,20 @@ class CreateGroupSpaceOperator(KooDriveBaseOperator):
             )
         return space
 
+    def _wanted(self) -> Mapping[str, Any]:
+        given = {name: getattr(self, name) for name in ("name", "user_ids", "members", "capacity")}
+        if self.space is None:
+            return given
+        names = [name for name, value in given.items() if value is not None]
+        if names:
+            raise KooDriveValidationError(f"space= and {', '.join(names)}= are both given; give one of them")
+        if not isinstance(self.space, Mapping) or not set(self.space) <= set(given):
+            raise KooDriveValidationError(
+                f"space={shown(self.space)} must be an object with {', '.join(given)}, of which name alone "
+                "is necessary"
+            )
+        return {**given, **self.space}
+
 
 class GroupSpaceListOperator(KooDriveBaseOperator):
     """
@@ -162,8 +184,10 @@ class GroupSpaceListOperator(KooDriveBaseOperator):
 
     The XCom ``return_value`` is a :class:`~airflow_provider_koodrive.types.GroupSpaceListing`, all pages
     joined: ``{"total", "groupsTotal", "groupsMax", "assignedCapacity", "maxCapacity", "groups"}``, capacities
-    in GB. Each key is also an XCom of its own, such as ``list_task.output["groups"]``.
+    in GB. Each number is also an XCom of its own, such as ``list_task.output["total"]``.
 
+    :param fields: fields of each space to keep, such as ``("id", "name", "userNum")``, so that the XCom
+        stays small; ``id`` and ``name`` always stay. None for all
     :param keyword: part of the name or of the owner's name (templated)
     :param page_size: spaces for one call, 1 to 100
     :param max_records: list at most so many spaces; None for all
@@ -176,20 +200,32 @@ class GroupSpaceListOperator(KooDriveBaseOperator):
         self,
         *,
         keyword: str | Later | None = None,
+        fields: Sequence[str] | None = None,
         page_size: int = 100,
         max_records: int | None = None,
         koodrive_conn_id: str | Later = KooDriveHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
-        kwargs.setdefault("multiple_outputs", True)
         super().__init__(koodrive_conn_id=koodrive_conn_id, **kwargs)
         self.keyword: Any = keyword
+        self.fields = fields
         self.page_size = page_size
         self.max_records = max_records
 
-    def _run(self, context: Context) -> GroupSpaceListing:  # noqa: ARG002
+    def _run(self, context: Context) -> GroupSpaceListing:
         listing = self.hook.list_group_spaces(
             keyword=self.keyword, page_size=self.page_size, max_records=self.max_records
         )
         self.log.info("Listed %s of %s group spaces", len(listing["groups"]), listing["total"])
+        task_instance = context.get("ti")  # none if a script calls execute by itself
+        if task_instance:
+            for key, value in listing.items():
+                if key != "groups":
+                    task_instance.xcom_push(key=key, value=value)
+        if self.fields is not None:
+            kept = {"id", "name", *self.fields}
+            groups = [
+                {key: value for key, value in space.items() if key in kept} for space in listing["groups"]
+            ]
+            listing["groups"] = cast("list[GroupSpace]", groups)
         return listing

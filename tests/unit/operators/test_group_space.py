@@ -62,6 +62,13 @@ def create(context=None, **arguments):
 
 
 class TestCreate:
+    def test_fields(self, koodrive_sandbox, koodrive_conn):
+        create(name="Finance")
+        listing = GroupSpaceListOperator(task_id="list", fields=("userNum", "more")).execute({})
+        space = koodrive_sandbox.spaces()[0]
+        assert listing["groups"] == [{"id": space["id"], "name": "Finance", "userNum": 1}]
+        assert listing["total"] == 1
+
     def test_result(self, koodrive_sandbox, koodrive_conn):
         ti = TaskInstance()
         members = koodrive_sandbox.user_ids[1:3]
@@ -266,16 +273,49 @@ class TestTemplates:
         assert (operator.if_exists, operator.koodrive_conn_id) == ("reuse", "koodrive_default")
 
 
+class TestSpace:
+    """A space as a mapping, which Airflow does not render."""
+
+    def test_is_created_as_it_is(self, koodrive_sandbox, koodrive_conn):
+        user = koodrive_sandbox.user_ids[1]
+        space = {"name": "{{ 1 + 1 }}", "user_ids": [user], "capacity": 7}
+        operator = CreateGroupSpaceOperator(task_id="create", space=space)
+        operator.render_template_fields({})
+        assert operator.execute({})["name"] == "{{ 1 + 1 }}"
+        (stored,) = koodrive_sandbox.spaces()
+        assert (stored["name"], stored["capacity"]) == ("{{ 1 + 1 }}", 7)
+        assert user in stored["members"]
+
+    @pytest.mark.parametrize(
+        ("arguments", "problem"),
+        [
+            ({"space": {"name": "A"}, "capacity": 7}, "space= and capacity= are both given"),
+            ({"space": {"name": "A"}, "name": "B"}, "space= and name= are both given"),
+            ({"space": {"name": "A", "size": 7}}, "must be an object with name"),
+            ({"space": "A"}, "must be an object with name"),
+            ({"space": {}}, "must be a string, not NoneType"),
+            ({}, "must be a string, not NoneType"),
+        ],
+    )
+    def test_what_does_not_fit_is_refused(self, koodrive_sandbox, koodrive_conn, arguments, problem):
+        operator = CreateGroupSpaceOperator(task_id="create", **arguments)
+        with pytest.raises(AirflowFailException, match=problem):
+            operator.execute({})
+        assert koodrive_sandbox.calls == []
+
+
 class TestList:
     def test_result(self, koodrive_sandbox, koodrive_conn):
         for name in ("Finance", "Sales", "Research"):
             create(name=name)
         operator = GroupSpaceListOperator(task_id="list", page_size=2)
-        listing = operator.execute({"ti": TaskInstance()})
+        instance = TaskInstance()
+        listing = operator.execute({"ti": instance})
         assert set(listing) == LISTING
         assert [group["name"] for group in listing["groups"]] == ["Finance", "Sales", "Research"]
         assert json.loads(json.dumps(listing)) == listing
-        assert operator.multiple_outputs is True
+        # The spaces are in `return_value` alone.
+        assert instance.xcoms == {key: listing[key] for key in LISTING - {"groups"}}
 
     def test_some(self, koodrive_sandbox, koodrive_conn):
         for name in ("Finance", "Sales", "Research"):
