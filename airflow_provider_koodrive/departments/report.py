@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from airflow_provider_koodrive.departments.model import Department
+
+log = logging.getLogger(__name__)
 
 STATUSES = ("created", "reused", "existed", "waits", "FAILED")
 
@@ -28,7 +31,7 @@ def onboarding_report(
     owner_ids: Sequence[str] | str | None = (),
 ) -> dict[str, Any]:
     """
-    Report what became of each department; nothing is asked of KooDrive or Airflow.
+    Report what became of each department, and log it; nothing is asked of KooDrive or Airflow.
 
     A department is ``created`` if its space appeared in this run, also if the task that created it failed;
     ``reused`` if the task found the space; ``existed`` before; ``waits`` for the next run; or ``FAILED``.
@@ -57,13 +60,17 @@ def onboarding_report(
         if found or row["status"] != "existed":
             rows.append(row)
         problems += found
-    return {
+    report = {
         "source": known.source,
         "total": len(known.departments),
         "counts": dict(counts),
         "rows": rows,
         "problems": problems,
     }
+    log.info("%s", "\n".join(report_lines(report)))
+    for problem in problems:
+        log.error("%s: %s", known.source, problem)
+    return report
 
 
 def report_lines(report: Mapping[str, Any]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -42,7 +42,7 @@ class Access(Protocol):
 class DepartmentSource(Protocol):
     """A source of departments."""
 
-    template_fields: Sequence[str]
+    template_fields: ClassVar[Sequence[str]]
 
     def read(self, access: Access) -> DepartmentList:
         """

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_koodrive.api.client import KooDriveClient
     from airflow_provider_koodrive.api.create.journal import CreateJournal
+    from airflow_provider_koodrive.api.resources.directory import Directory
     from airflow_provider_koodrive.api.resources.group_spaces import GroupSpaces
     from airflow_provider_koodrive.api.resources.own_spaces import OwnSpaces
     from airflow_provider_koodrive.types import CreatedGroupSpace, GroupSpace, GroupSpaceListing
@@ -226,6 +227,13 @@ class KooDriveHook(BaseHook):
         for key in ("id", "containerId"):
             url = url.replace(f"{{{key}}}", quote(str(space.get(key) or ""), safe="", errors="replace"))
         return url
+
+    @cached_property
+    def directory(self) -> Directory:
+        """The enterprise's departments and users."""
+        from airflow_provider_koodrive.api.resources.directory import Directory
+
+        return Directory(self.client)
 
     @cached_property
     def _own_spaces(self) -> OwnSpaces:
