@@ -177,7 +177,7 @@ def create_space_of(user_id: str, name: str, sandbox: Sandbox) -> None:
 
 
 def statuses(run: Run) -> dict[str, str]:
-    return {row["name"]: row["status"] for row in run.xcoms["summarise"]}
+    return {row["name"]: row["status"] for row in run.xcoms["summarise"]["rows"]}
 
 
 def test_parsing_touches_no_network_and_no_data(airflow: Airflow) -> None:
@@ -208,12 +208,12 @@ def test_two_nights(scenarios: Scenarios) -> None:
     assert second.tasks["create_space"] == ["skipped"]
     others = [states for task, states in second.tasks.items() if task != "create_space"]
     assert all(states == ["success"] for states in others)
-    assert set(statuses(second).values()) == {"existed"}
-    for night in (first, second):
-        assert {row["name"]: row["id"] for row in night.xcoms["summarise"]} == {
-            name: space["id"] for name, space in spaces.items()
-        }
-    assert "existed  " in second.output
+    assert second.xcoms["summarise"]["counts"]["existed"] == 8
+    assert second.xcoms["summarise"]["rows"] == []
+    assert {row["name"]: row["id"] for row in first.xcoms["summarise"]["rows"]} == {
+        name: space["id"] for name, space in spaces.items()
+    }
+    assert "8 departments: 8 existed; 0 problems" in second.output
 
 
 def test_bad_rows_more_departments_than_one_run_takes_and_no_file(
@@ -223,15 +223,17 @@ def test_bad_rows_more_departments_than_one_run_takes_and_no_file(
     file = scenarios.folder / "departments.tsv"
     assert first.tasks["create_space"] == ["success"] * 3
     assert statuses(first) == {"A": "created", "C": "created", "E": "created", "F": "waits", "G": "waits"}
-    assert "2 of 5 new departments wait" in first.output
-    assert statuses(second) == {"A": "existed", "C": "existed", "E": "existed", "F": "created", "G": "waits"}
-    assert "1 of 2 new departments wait" in second.output
+    assert "2 of 5 departments wait" in first.output
+    assert statuses(second) == {"F": "created", "G": "waits"}
+    assert "1 of 2 departments wait" in second.output
     assert third.tasks["create_space"] == ["success"]
     assert scenario.names == set("ACEFG")
     for run in (first, second, third):
         assert run.state == "failed"
         assert [task for task, states in run.tasks.items() if states == ["failed"]] == ["report_problems"]
-    assert [bad["line"] for bad in first.xcoms["read_departments"]["bad_rows"]] == [3, 4, 6, 8]
+    assert [bad["origin"] for bad in first.xcoms["read_departments"]["bad_rows"]] == [
+        f"line {line}" for line in (3, 4, 6, 8)
+    ]
     errors = [line for line in first.output.splitlines() if "ERROR" in line or "[error" in line]
     for problem in (
         "3 has no name",
@@ -243,7 +245,7 @@ def test_bad_rows_more_departments_than_one_run_takes_and_no_file(
     assert without.state == "failed"
     assert without.tasks["read_departments"] == ["failed"]
     assert without.tasks["report_problems"] == ["upstream_failed"]
-    assert f"No such file or directory: '{airflow.home / 'nowhere.csv'}'" in without.output
+    assert "'nowhere.csv' cannot be read on host" in without.output
 
 
 def test_what_fails_is_named_and_stops_nothing_else(scenarios: Scenarios) -> None:
@@ -257,7 +259,8 @@ def test_what_fails_is_named_and_stops_nothing_else(scenarios: Scenarios) -> Non
         *((name, administrator) for name in ("{{ 6 + 1 }}", "Finance", "Legal", "Sales")),
     }
     assert {
-        row["name"]: (row["status"], row["capacity"], row["failedList"]) for row in run.xcoms["summarise"]
+        row["name"]: (row["status"], row["capacity"], row["missing"])
+        for row in run.xcoms["summarise"]["rows"]
     } == {
         "{{ 6 + 1 }}": ("created", 10, []),
         "Finance": ("created", 5, []),
@@ -265,8 +268,8 @@ def test_what_fails_is_named_and_stops_nothing_else(scenarios: Scenarios) -> Non
         "Archive": ("FAILED", None, []),
         "Sales": ("created", 10, []),
     }
-    assert f"{file}: 'Legal' lacks the members {{{{ti}}}}" in run.output
-    assert f"{file}: 'Archive' got no space" in run.output
+    assert f"{file}: line 4 'Legal' lacks the members {{{{ti}}}}" in run.output
+    assert f"{file}: line 5 'Archive' got no space" in run.output
 
 
 def test_real_departments(scenarios: Scenarios) -> None:
@@ -276,8 +279,8 @@ def test_real_departments(scenarios: Scenarios) -> None:
     sandbox, (run,) = scenarios["real"]
     assert run.state == "success", run.output
     assert len(sandbox.spaces()) == 4
-    assert "977 of 981 new departments wait" in run.output
-    assert [row["status"] for row in run.xcoms["summarise"]] == ["created"] * 4 + ["waits"] * 977
+    assert "977 of 981 departments wait" in run.output
+    assert [row["status"] for row in run.xcoms["summarise"]["rows"]] == ["created"] * 4 + ["waits"] * 977
 
 
 def test_the_form_s_values_arrive_as_they_are(scenarios: Scenarios) -> None:

@@ -148,7 +148,7 @@ def test_a_night_with_faults_and_two_kills_makes_each_space_once(
         returned = result(deployment, run_id, "create_space", one.map_index)
         assert (returned["id"], returned["created"]) == (stored[one.noted["name"]]["id"], True)
     summary = result(deployment, run_id, "summarise")
-    assert {row["name"]: row["status"] for row in summary} == dict.fromkeys(DEPARTMENTS, "created")
+    assert {row["name"]: row["status"] for row in summary["rows"]} == dict.fromkeys(DEPARTMENTS, "created")
     assert len({hit.kind for hit in sandbox.faults.hits}) > 12
 
 
