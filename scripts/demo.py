@@ -125,7 +125,7 @@ def run_night(airflow: Airflow, night: datetime, departments: Departments, new: 
     conf = json.dumps({"departments_file": str(file)})
     with timed(f"\nNight of {night:%Y-%m-%d}, {len(departments.rows)} departments, {len(new)} of them new"):
         airflow.run("dags", "test", DAG_ID, night.isoformat(), "--conf", conf)
-    created = [row for row in xcom(airflow, "summarise") if row["status"] == "created"]
+    created = [row for row in xcom(airflow, "summarise")["rows"] if row["status"] == "created"]
     print(f"  created {len(created)}:")
     print(f"  {'id':<20} {'GB':>4}  {'group space':<30}  department")
     for row in created:

@@ -26,8 +26,8 @@ def department_space_list(call: Call) -> dict[str, Any]:
     keyword = call.query.get("keyWord", "").casefold()
     hits = [row for row in call.store.all_departments() if keyword in row["name"].casefold()]
     fields = ("id", "parentId", "name", "tenantId")
-    departments = [{key: _department(row)[key] for key in fields} for row in call.cut(hits)]
-    return {"total": call.dialect.number(len(hits)), "departments": departments}
+    departments = [{key: _department(row)[key] for key in fields} for row in call.page_of(hits)]
+    return {"total": call.response_format.number(len(hits)), "departments": departments}
 
 
 def _department(row: Row) -> dict[str, Any]:
