@@ -161,6 +161,9 @@ class TestCreate:
             listing = admin.list()
             assert (listing["groupsTotal"], listing["groupsMax"]) == (2, 2)
             assert (listing["assignedCapacity"], listing["maxCapacity"]) == (21, 30)
+            admin.send("DELETE", f"/space/group/{listing['groups'][0]['id']}")
+            assert refusal(admin.create("d", capacity=30)) == (400, 13000311)
+            assert admin.create("d", capacity=29).status_code == 200
 
 
 class TestGroupList:

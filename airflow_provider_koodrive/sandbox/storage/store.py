@@ -38,7 +38,12 @@ CREATE TABLE IF NOT EXISTS spaces (
 );
 CREATE INDEX IF NOT EXISTS spaces_in_order ON spaces (created_at, number, visible_from, creator);
 CREATE INDEX IF NOT EXISTS spaces_of_creator ON spaces (creator, created_at, number, visible_from);
-CREATE INDEX IF NOT EXISTS spaces_by_capacity ON spaces (capacity);
+CREATE TABLE IF NOT EXISTS totals (id INTEGER PRIMARY KEY, capacity INTEGER NOT NULL);
+INSERT OR IGNORE INTO totals SELECT 1, coalesce(sum(capacity), 0) FROM spaces;
+CREATE TRIGGER IF NOT EXISTS add_capacity AFTER INSERT ON spaces
+BEGIN UPDATE totals SET capacity = capacity + NEW.capacity; END;
+CREATE TRIGGER IF NOT EXISTS subtract_capacity AFTER DELETE ON spaces
+BEGIN UPDATE totals SET capacity = capacity - OLD.capacity; END;
 CREATE TABLE IF NOT EXISTS members (
     space_id TEXT NOT NULL REFERENCES spaces (id) ON DELETE CASCADE,
     user_id TEXT NOT NULL REFERENCES users (id),
@@ -56,6 +61,7 @@ FROM spaces JOIN users ON users.id = spaces.creator
 
 # Counting and skipping read an index alone; the records are read for one page.
 _HITS = "FROM spaces{users} WHERE {conditions}"
+_OWNERS = " JOIN users ON users.id = spaces.creator"
 _ORDER = "ORDER BY spaces.created_at, spaces.number"
 _CONDITIONS = {
     "now": "spaces.visible_from <= :now",
@@ -252,10 +258,8 @@ class Store:
             "keyword": keyword.casefold() or None,
         }
         parameters = {name: value for name, value in given.items() if value is not None}
-        hits = _HITS.format(
-            users=" JOIN users ON users.id = spaces.creator" if keyword else "",
-            conditions=" AND ".join(_CONDITIONS[name] for name in parameters),
-        )
+        conditions = " AND ".join(_CONDITIONS[name] for name in parameters)
+        hits = _HITS.format(users=_OWNERS if keyword else "", conditions=conditions)
         page = f"WHERE spaces.number IN (SELECT spaces.number {hits} {_ORDER} LIMIT :limit OFFSET :offset)"
         with self._lock:
             total = self._number(f"SELECT count(*) {hits}", parameters)
@@ -277,7 +281,7 @@ class Store:
 
     def assigned_capacity(self) -> int:
         """Return the capacity of all group spaces together, in GB."""
-        return self._number("SELECT coalesce(sum(capacity), 0) FROM spaces")
+        return self._number("SELECT capacity FROM totals")
 
     # Members
 
