@@ -69,7 +69,7 @@ class KooDriveClient:
         :class:`~airflow_provider_koodrive.api.auth.TokenAuth`
     :param language: ``language`` header, e.g. ``en-US``; None does not send it
     :param connect_timeout: seconds to wait for a connection
-    :param read_timeout: seconds to wait between two packets of an answer
+    :param read_timeout: seconds to wait between two packets of a response
     :param max_attempts: attempts for one call
     :param deadline: seconds for one call with all its attempts
     :param verify: as in ``requests``: True, False, or the path of a CA bundle
@@ -149,7 +149,7 @@ class KooDriveClient:
 
     @property
     def longest_attempt(self) -> float:
-        """Seconds that an attempt takes at most, unless a host has several addresses or answers in pieces."""
+        """Seconds that an attempt takes at most, unless a host has several addresses or trickles."""
         return self._connect_timeout + self._read_timeout
 
     def new_context(self) -> CallContext:
@@ -296,12 +296,25 @@ class KooDriveClient:
         except KooDriveError as error:
             error.trace_id, error.method, error.path = trace_id, method, path
             log.debug("%s %s failed: %s", method, path, error)
-            # The frames below hold what was sent and the answer, in which a server may have said our secrets.
+            # The frames below hold the request and the response, in which a server may have repeated secrets.
             error.__context__ = None
             raise error.with_traceback(None) from None
         milliseconds = (time.monotonic() - started) * 1000
         log.debug("%s %s succeeded after %.0f ms (trace id %s)", method, path, milliseconds, trace_id)
         return result
+
+    def _transmit(
+        self, prepared: requests.PreparedRequest, seconds: float, redactor: Redactor
+    ) -> tuple[requests.Response, bytes]:
+        response = self._session.send(
+            prepared,
+            timeout=(min(self._connect_timeout, seconds), min(self._read_timeout, seconds)),
+            allow_redirects=False,
+            **self._route,
+        )
+        with response:
+            self.clock.last_date = server_date(response.headers)
+            return response, read_body(response, redactor.redact)
 
     def _exchange(
         self,
@@ -312,12 +325,7 @@ class KooDriveClient:
         context: CallContext,
         expects: Sequence[str],
     ) -> dict[str, Any]:
-        left = context.deadline.left()
-        if left <= 0:
-            advice = KooDriveConnectionError.advice_for_deadline
-            raise KooDriveConnectionError(
-                "not sent, since the deadline has passed", advice=advice, sent=False
-            )
+        left = _checked(context.deadline)
         transfer = Transfer(context.deadline, self._read_timeout)
         token = current_transfer.set(transfer)
         redactor = self._redactor
@@ -325,15 +333,7 @@ class KooDriveClient:
             headers = {**self._headers, "X-Traceid": context.trace_id}
             prepared = prepare(method, url_of(self.endpoint, path) + query, headers, body, self.auth)
             redactor = redactor.with_signature(str(prepared.headers.get("Authorization", "")))
-            response = self._session.send(
-                prepared,
-                timeout=(min(self._connect_timeout, left), min(self._read_timeout, left)),
-                allow_redirects=False,
-                **self._route,
-            )
-            with response:
-                self.clock.last_date = server_date(response.headers)
-                answer = read_body(response, redactor.redact)
+            response, answer = self._transmit(prepared, left, redactor)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as err:
             raise connection_error(err, transfer.sent, redactor.redact) from None
         except BaseException as err:
@@ -352,6 +352,15 @@ class KooDriveClient:
         )
 
 
+def _checked(deadline: Deadline) -> float:
+    """Return the seconds left; raise an error if the deadline has passed."""
+    left = deadline.left()
+    if left <= 0:
+        advice = KooDriveConnectionError.advice_for_deadline
+        raise KooDriveConnectionError("not sent, since the deadline has passed", advice=advice, sent=False)
+    return left
+
+
 def _warn_if_short(name: str, secrets: Iterable[str]) -> None:
     if any(len(secret) < SHORTEST_SECRET for secret in secrets):
         log.warning(
@@ -367,5 +376,5 @@ def _whole(envelope: dict[str, Any]) -> dict[str, Any]:
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
-        # Even with allow_redirects=False, requests parses Location and reads such an answer's body whole.
+        # Even with allow_redirects=False, requests parses Location and reads the whole body of a redirect.
         return None

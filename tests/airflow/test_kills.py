@@ -207,7 +207,7 @@ def test_a_retry_does_not_reuse_what_somebody_else_created_in_between(
 
     assert deployment.end_of_run(run_id, 90) == "failed"
     assert states(deployment, run_id) == [("create_space", -1, "failed", 3)]
-    # Nothing tells for certain whose it is.
+    # Nothing decides whether this task created it.
     assert decisions(deployment, run_id) == [
         (1, None, None),
         (2, "KooDriveOutcomeUnknownError, try 2", 0.5),

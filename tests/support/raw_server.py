@@ -1,4 +1,4 @@
-"""A loopback server that answers byte for byte what it is told, and keeps what it was sent."""
+"""A loopback server that sends given bytes and keeps the requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server between a client and a sandbox, which passes on what it is not told to change."""
+"""A server between a client and a sandbox, which can change responses."""
 
 from __future__ import annotations
 

@@ -110,9 +110,8 @@ class _Creation:
         self._notes = Notes(journal, spec.name, self._context.trace_id)
         self._progress = Progress(reuse, _left_by(self._notes))
         self._waits: Counter[Phase] = Counter()
-        self._listed_at: datetime | None = (
-            None  # KooDrive's time of the last listing since the create was sent
-        )
+        # KooDrive's time of the last listing, since the create if one was sent.
+        self._listed_at: datetime | None = None
         self._look_error: KooDriveError | None = None
 
     def run(self) -> CreatedGroupSpace:

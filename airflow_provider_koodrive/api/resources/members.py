@@ -179,7 +179,7 @@ def _add(
         missing = _lacking(client, group_id, wanted, context)
     except KooDrivePermissionError as err:
         # The space is there: its members are reported, rather than lost with an error about them.
-        log.warning("KooDrive does not tell the members, so that %s are not added: %s", len(wanted), err)
+        log.warning("KooDrive does not list the members, so %s are not added: %s", len(wanted), err)
         return [member.user_id for member in wanted]
     return _add_batches(client, group_id, missing, api_edition, context) if missing else []
 

@@ -1,4 +1,4 @@
-"""Walking a listing that changes while it is read."""
+"""Read a listing page by page while it changes."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ log = logging.getLogger(__name__)
 
 PageT = TypeVar("PageT", bound="Mapping[str, Any]")
 
-# So many pages may bring nothing new because a listing moves while it is read; then it is given up.
-MOST_PATIENCE = 100
+# A listing that changes while it is read can give this many pages without a new record before it is given up.
+MOST_FRUITLESS_PAGES = 100
 
-# 10,000 spaces at one for a page; a server that brings new records for ever is not followed.
+# 10,000 spaces with one on each page; a server that returns new records for ever is not followed.
 MOST_PAGES = 10_000
 
 
@@ -25,23 +25,22 @@ def walk(
     fetch: Callable[[int], PageT], items: Callable[[PageT], Sequence[dict[str, Any]]], *, key: str, what: str
 ) -> Iterator[tuple[PageT, list[dict[str, Any]]]]:
     """
-    Yield each page with those of its records that no earlier page brought.
+    Yield each page with those of its records that no earlier page had.
 
-    Ends at an empty page, at a page that brings nothing new, or when ``total`` is reached; says so at
-    warning level if that is below ``total``. Where ``total`` shrinks between two pages, records have
-    moved forward past the offset, so the walk steps back by as many; where it grows, as many records may
-    come again.
+    Ends at an empty page, at a page without new records, or when ``total`` is reached; logs a warning if that
+    is below ``total``. If ``total`` shrinks between two pages, records have moved forward past the offset, so
+    the walk steps back by as many; if it grows, as many records may come again.
 
-    :param fetch: reads the page at a record offset; it has ``total``, the number of records or None
-    :param items: the records of a page
-    :param key: field that identifies a record; each has it
-    :param what: what is listed, for the log
+    :param fetch: returns the page at a record offset; it has ``total``, the number of records or None
+    :param items: returns the records of a page
+    :param key: field that identifies a record; each record has it
+    :param what: name of the listing, for the log
     :raises KooDriveResponseError: the list does not end
     """
     seen: set[str] = set()
-    # Before the position `known` a page need not bring anything new.
+    # Before the position `known` a page may be without new records.
     offset = known = 0
-    patience = MOST_PATIENCE
+    fruitless_left = MOST_FRUITLESS_PAGES
     total: int | None = None
     for _ in range(MOST_PAGES):
         page = fetch(offset)
@@ -54,8 +53,8 @@ def walk(
         end = offset + len(records)
         growth = 0 if before is None or total is None else total - before
         known = max(known, offset) + max(growth, 0)
-        if growth < 0 and patience:
-            patience -= 1
+        if growth < 0 and fruitless_left:
+            fruitless_left -= 1
             known = max(known, end)
             offset = max(0, offset + growth)
             continue
@@ -63,9 +62,9 @@ def walk(
         if not records or (total is not None and end >= total and len(seen) == total):
             break
         if not new:
-            if end > known or not patience:
+            if end > known or not fruitless_left:
                 break
-            patience -= 1
+            fruitless_left -= 1
         offset = end
     else:
         raise KooDriveResponseError(f"the list of {what} does not end: {len(seen)} records so far")

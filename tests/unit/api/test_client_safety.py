@@ -250,8 +250,8 @@ class TestNothingLeaks:
             error = failing(make(server.url, max_attempts=2), "GET")
         signatures = [request.header("Authorization")[-64:] for request in server.requests]
         secret = TOKEN if make is token_client else APP_SECRET
-        told = [str(error), repr(error), json.dumps(vars(error)), with_locals(error)]
-        for text in [*told, *caplog.messages]:
+        shown = [str(error), repr(error), json.dumps(vars(error)), with_locals(error)]
+        for text in [*shown, *caplog.messages]:
             assert secret[:16] not in text
             assert not any(signature in text for signature in signatures)
 
@@ -321,7 +321,7 @@ def base64_of(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-DISGUISES = {
+SPELLINGS = {
     "HTML": html.escape,
     "HTML, decimal": lambda text: each("&#{};", text),
     "HTML, hexadecimal": lambda text: each("&#x{:X};", text, but=r"\w"),
@@ -344,14 +344,14 @@ DISGUISES = {
 BESIDE_A_SECRET = 8
 
 
-class TestSecretsInDisguise:
+class TestSecretsInOtherSpellings:
     """A server returns what was sent as a page or a script spells it."""
 
-    @pytest.mark.parametrize("disguise", DISGUISES)
+    @pytest.mark.parametrize("spelling", SPELLINGS)
     @pytest.mark.parametrize("secret", [SPECIAL, "hünter/2ü"])
     @pytest.mark.parametrize("form", ["page", "page at the cut", "msg", "code"])
-    def test_a_secret(self, form, secret, disguise):
-        said = DISGUISES[disguise](secret)
+    def test_a_secret(self, form, secret, spelling):
+        said = SPELLINGS[spelling](secret)
         body = {
             "page": f"<html>you sent {said}, no".encode(),
             "page at the cut": ("." * (200 - len(said) // 2) + f" {said}").encode(),
@@ -362,13 +362,13 @@ class TestSecretsInDisguise:
             error = failing(KooDriveClient(server.url, AppAuth("app-id", secret, "1"), **IMPATIENT), "GET")
         page = re.search(r"its body begins '(.*)';", str(error))
         shown = page[1] if page else error.msg if form == "msg" else error.code
-        beside = rf"[\w%/\\=-]{{0,{BESIDE_A_SECRET}}}" if "Base64" in disguise else ""
+        beside = rf"[\w%/\\=-]{{0,{BESIDE_A_SECRET}}}" if "Base64" in spelling else ""
         assert re.fullmatch(rf"(<html>)?(you sent |\.+ )?{beside}\*\*\*{beside}(, no)?", shown)
 
-    @pytest.mark.parametrize("disguise", ["HTML, decimal", "JSON, all", "percent", "Base64 of more"])
+    @pytest.mark.parametrize("spelling", ["HTML, decimal", "JSON, all", "percent", "Base64 of more"])
     @pytest.mark.parametrize("where", ["status line", "encoding"])
-    def test_a_token_outside_the_body(self, where, disguise):
-        said = DISGUISES[disguise](TOKEN)
+    def test_a_token_outside_the_body(self, where, spelling):
+        said = SPELLINGS[spelling](TOKEN)
         head = {
             "status line": f"HTTP/1.1 {said}\r\n\r\n",
             "encoding": f"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nContent-Encoding: {said}\r\n\r\n",
@@ -410,10 +410,10 @@ class TestSecretsInDisguise:
             exchange.send(reply({"page": said.encode(), "msg": {"code": 7, "msg": said}}[form], 401))
 
         with RawServer(handle) as server:
-            told = str(failing(app_client(server.url), "GET"))
+            shown = str(failing(app_client(server.url), "GET"))
         (request,) = server.requests
-        assert "***" in told
-        assert request.header("Authorization")[-64:] not in told
+        assert "***" in shown
+        assert request.header("Authorization")[-64:] not in shown
 
 
 PASSWORDS = [

@@ -71,7 +71,7 @@ STORABLE = "a\ufffdb\ufffdc"
 @pytest.mark.parametrize("escaped", [False, True])
 @pytest.mark.parametrize("where", ["name", "id", "ownerId", "unknown", "key", "nested"])
 def test_one_space_with_characters_that_airflow_cannot_store(where, escaped):
-    """PostgreSQL stores no NUL and no half of a surrogate pair; the other spaces must not suffer from it."""
+    """PostgreSQL stores no NUL and no half of a surrogate pair; the other spaces must still be listed."""
     fields = {
         "key": {"UNSTORABLE": 1},
         "nested": {"unknown": [{"UNSTORABLE": {"deep": ["UNSTORABLE"]}}]},

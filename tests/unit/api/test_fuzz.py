@@ -20,9 +20,9 @@ from airflow_provider_koodrive.api.create.journal import read_intent
 from airflow_provider_koodrive.connection.check import check_client
 from airflow_provider_koodrive.exceptions import KooDriveError, KooDriveOutcomeUnknownError
 
-PATIENCE = {"connect_timeout": 1.0, "read_timeout": 0.05, "deadline": 0.3, "max_attempts": 2}
+SHORT_TIMEOUTS = {"connect_timeout": 1.0, "read_timeout": 0.05, "deadline": 0.3, "max_attempts": 2}
 
-# Tells a hang from none, not a slow machine from a fast one.
+# Detects a hang, not a slow machine.
 HANG_SECONDS = 20
 
 
@@ -104,7 +104,7 @@ def first_tries(url, answers):
 def told_by(url: str, answers: Answers, call, queue: list[bytes], ends: bool, make=token_client) -> str:
     """What a call says of a server that gives these answers; any other exception is the test's failure."""
     answers.queue, answers.ends = list(queue), ends
-    client = make(url, **PATIENCE)
+    client = make(url, **SHORT_TIMEOUTS)
     started = time.monotonic()
     try:
         result = CALLS[call](Spaces(client))

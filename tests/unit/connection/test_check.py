@@ -109,7 +109,7 @@ class TestWorks:
         assert press(administrator)[0]
         assert [call.method for call in koodrive_sandbox.calls] == ["GET", "GET"]
 
-    def test_a_user_whose_name_is_not_told(self, koodrive_sandbox, press, administrator):
+    def test_a_user_without_a_name(self, koodrive_sandbox, press, administrator):
         koodrive_sandbox.faults.add("user", "error_500_before")
         works, message = press(administrator)
         assert works
@@ -650,11 +650,11 @@ class TestWay:
     @pytest.mark.parametrize("reading", [0, 5, 7])
     @pytest.mark.parametrize("seconds", [0.5, 86400])
     def test_ten_seconds_are_the_most(self, press, administrator, monkeypatch, seconds, reading):
-        """What the client and the watch over it are told, when reading the connection took its time."""
-        told = []
+        """The time limits of the client and of the test, after the connection was read slowly."""
+        limits = []
 
         def check_client(client, *, seconds, hints):
-            told.append((client, seconds))
+            limits.append((client, seconds))
             return True, "connected"
 
         monkeypatch.setattr(check, "Deadline", after(reading))
@@ -662,7 +662,7 @@ class TestWay:
         times = dict.fromkeys(("connect_timeout", "read_timeout", "deadline"), seconds)
         extra = {**administrator["extra"], "max_attempts": 100, **times}
         assert press({**administrator, "extra": extra}) == (True, "connected")
-        ((client, watched),) = told
+        ((client, watched),) = limits
         assert client.max_attempts == 1
         assert 0 < client.new_context().deadline.left() < watched
         assert reading + watched < 10

@@ -1,4 +1,4 @@
-"""What the hook has Airflow hide, as Airflow's own masker tells it."""
+"""The secrets that the hook registers with Airflow's own masker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a traceback tells that shows every frame's variables, as rich and error trackers do."""
+"""Tracebacks that show every frame's variables, as rich and error trackers do, show no secret."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ class TimeIsUpError(BaseException):
 def test_a_signal_in_the_middle_of_a_call_shows_no_secret(
     hook_of: Callable[[dict[str, Any]], KooDriveHook],
 ) -> None:
-    def strike(exchange: Exchange) -> None:
+    def fail(exchange: Exchange) -> None:
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
         exchange.hang()
 
@@ -139,7 +139,7 @@ def test_a_signal_in_the_middle_of_a_call_shows_no_secret(
 
     before = signal.signal(signal.SIGUSR1, time_is_up)
     try:
-        with RawServer(strike) as proxy:
+        with RawServer(fail) as proxy:
             proxies = {"http": f"http://user:{SECRET}@127.0.0.1:{proxy.port}"}
             hook = hook_of({"password": f"token{SECRET}", "extra": {"proxies": proxies}})
             with pytest.raises(TimeIsUpError) as caught:

@@ -40,7 +40,7 @@ UNKNOWN = {
 }
 
 
-def strike(sandbox, operation: str, fault: str, times: int | None = 1, **options) -> None:
+def inject(sandbox, operation: str, fault: str, times: int | None = 1, **options) -> None:
     kind, _, _ = fault.partition(" ")
     sandbox.faults.add(operation, kind, times=times, **{**UNKNOWN.get(fault, {}), **options})
 
@@ -95,7 +95,7 @@ class TestNew:
         assert sandbox.user_ids[1] in sandbox.spaces()[0]["members"]
 
     def test_members_that_fail(self, world, caplog):
-        strike(world.sandbox, "create", "member_failures")
+        inject(world.sandbox, "create", "member_failures")
         result = world.spaces.create("Finance", user_ids=world.sandbox.user_ids[2:4])
         (failed,) = world.sandbox.user_ids[2:3]
         assert (result["created"], result["failedList"]) == (True, [failed])
@@ -103,7 +103,7 @@ class TestNew:
         assert f"members to the group space 'Finance': {failed} (trace id {trace_id})" in caplog.text
 
     def test_all_calls_have_one_trace_id(self, sandbox):
-        strike(sandbox, "create", "drop_after_commit")
+        inject(sandbox, "create", "drop_after_commit")
         spaces_of(sandbox).create("Finance", user_ids=sandbox.user_ids[1:3])
         assert len({call.trace_id for call in sandbox.calls}) == 1
 
@@ -194,7 +194,7 @@ class TestRefusedBeforeSending:
 class TestUnknownOutcome:
     @pytest.mark.parametrize("fault", UNKNOWN)
     def test_settled(self, world, fault):
-        strike(world.sandbox, "create", fault, 2)
+        inject(world.sandbox, "create", fault, 2)
         result = world.spaces.create("Finance", user_ids=world.sandbox.user_ids[2:4])
         (space,) = world.sandbox.spaces()
         assert result["id"] == space["id"]
@@ -207,28 +207,28 @@ class TestUnknownOutcome:
 
     @pytest.mark.parametrize("fault", ["hang_before_commit", "hang_after_commit", "slow_body"])
     def test_no_answer_in_time(self, sandbox, fault):
-        strike(sandbox, "create", fault)
+        inject(sandbox, "create", fault)
         spaces = spaces_of(sandbox, read_timeout=0.5, deadline=60.0)
         if fault == "slow_body":
             sandbox.faults.clear()
-            strike(sandbox, "create", fault, seconds=50.0)
+            inject(sandbox, "create", fault, seconds=50.0)
         assert spaces.create("Finance")["created"] is True
         assert len(sandbox.spaces()) == 1
 
     def test_members_are_completed(self, world):
-        strike(world.sandbox, "create", "drop_after_commit")
-        strike(world.sandbox, "create", "member_failures")
+        inject(world.sandbox, "create", "drop_after_commit")
+        inject(world.sandbox, "create", "member_failures")
         result = world.spaces.create("Finance", user_ids=world.sandbox.user_ids[2:5])
         assert (result["created"], result["failedList"]) == (True, [])
         assert set(world.sandbox.user_ids[2:5]) < set(world.sandbox.spaces()[0]["members"])
 
     def test_members_that_cannot_be_completed(self, world):
-        strike(world.sandbox, "create", "drop_after_commit")
+        inject(world.sandbox, "create", "drop_after_commit")
         result = world.spaces.create("Finance", user_ids=["999", world.sandbox.user_ids[2]])
         assert (result["created"], result["failedList"]) == (True, ["999"])
 
     def test_looked_for_before_it_is_sent_again(self, sandbox):
-        strike(sandbox, "create", "error_500_before", 2)
+        inject(sandbox, "create", "error_500_before", 2)
         spaces_of(sandbox).create("Finance")
         again = ["create", "teamList", "teamList"]
         assert operations(sandbox) == ["teamList", *again, *again, "create", "teamList"]
@@ -238,9 +238,9 @@ class TestUnknownOutcome:
 
         def dim(request):
             if request.method == "POST":
-                strike(world.sandbox, "teamList", "error_500_before", 7)
+                inject(world.sandbox, "teamList", "error_500_before", 7)
 
-        strike(world.sandbox, "create", "drop_after_commit")
+        inject(world.sandbox, "create", "drop_after_commit")
         with relay(world.sandbox, before=dim) as server:
             world.spaces.client.endpoint = server.url
             assert world.spaces.create("Finance")["created"] is True
@@ -250,9 +250,9 @@ class TestUnknownOutcome:
     def test_nothing_settles_it(self, world, fault):
         def dark(request):
             if request.method == "POST":
-                strike(world.sandbox, "teamList", "error_500_before", None)
+                inject(world.sandbox, "teamList", "error_500_before", None)
 
-        strike(world.sandbox, "create", fault, None)
+        inject(world.sandbox, "create", fault, None)
         with relay(world.sandbox, before=dark) as server:
             world.spaces.client.endpoint = server.url
             with pytest.raises(KooDriveOutcomeUnknownError) as caught:
@@ -269,7 +269,7 @@ class TestUnknownOutcome:
         assert isinstance(error.__cause__, KooDriveError)
 
     def test_attempts_run_out(self, sandbox):
-        strike(sandbox, "create", "error_500_before", None)
+        inject(sandbox, "create", "error_500_before", None)
         with pytest.raises(KooDriveOutcomeUnknownError):
             spaces_of(sandbox, max_attempts=3).create("Finance")
         assert operations(sandbox).count("create") == 3
@@ -279,8 +279,8 @@ class TestUnknownOutcome:
     def test_another_error_after_an_unknown_outcome(self, sandbox, later):
         """What answers the second try says nothing of the first."""
         options = {"throttle_429": {"seconds": 0.0}, "error_200": {"code": 13000311}}.get(later, {})
-        strike(sandbox, "create", "error_500_before")
-        strike(sandbox, "create", later, None, **options)
+        inject(sandbox, "create", "error_500_before")
+        inject(sandbox, "create", later, None, **options)
         with pytest.raises(KooDriveOutcomeUnknownError) as caught:
             spaces_of(sandbox).create("Finance")
         kinds = {
@@ -291,12 +291,12 @@ class TestUnknownOutcome:
         assert isinstance(caught.value.__cause__, kinds[later])
 
     def test_session_that_ends_before_the_look(self, sandbox):
-        strike(sandbox, "create", "drop_after_commit")
+        inject(sandbox, "create", "drop_after_commit")
         spaces = spaces_of(sandbox, kind="token")
 
         def expire(request):
             if request.method == "POST":
-                strike(sandbox, "teamList", "expired_token", None)
+                inject(sandbox, "teamList", "expired_token", None)
 
         with relay(sandbox, before=expire) as server:
             spaces.client.endpoint = server.url
@@ -308,24 +308,24 @@ class TestUnknownOutcome:
 class TestNotSent:
     def test_nothing_listens_for_a_moment(self, sandbox):
         """The port is closed after the first create: the next ones cannot have arrived."""
-        strike(sandbox, "create", "refuse_connection", seconds=0.3)
+        inject(sandbox, "create", "refuse_connection", seconds=0.3)
         spaces = spaces_of(sandbox, backoff=0.1, max_attempts=20)
         assert spaces.create("Finance")["created"] is True
         assert len(sandbox.spaces()) == 1
 
     def test_refused_for_load(self, sandbox):
-        strike(sandbox, "create", "throttle_429", 3, seconds=0.0)
+        inject(sandbox, "create", "throttle_429", 3, seconds=0.0)
         assert spaces_of(sandbox).create("Finance")["created"] is True
         # A wait has passed before each, in which a space may have come.
         assert operations(sandbox) == [*["teamList", "create"] * 4, "teamList"]
 
     def test_refused_for_load_for_ever(self, sandbox):
-        strike(sandbox, "create", "throttle_429", None, seconds=0.0)
+        inject(sandbox, "create", "throttle_429", None, seconds=0.0)
         with pytest.raises(KooDriveThrottledError):
             spaces_of(sandbox).create("Finance")
 
     def test_the_first_look_fails(self, sandbox):
-        strike(sandbox, "teamList", "drop_before_commit", None)
+        inject(sandbox, "teamList", "drop_before_commit", None)
         with pytest.raises(KooDriveConnectionError):
             spaces_of(sandbox).create("Finance")
         assert "create" not in operations(sandbox)
@@ -341,7 +341,7 @@ class TestNotSent:
         [(13000102, KooDriveValidationError), (13000311, KooDriveQuotaError), (13009999, KooDriveError)],
     )
     def test_refusal(self, sandbox, code, kind):
-        strike(sandbox, "create", "error_200", None, code=code)
+        inject(sandbox, "create", "error_200", None, code=code)
         with pytest.raises(kind) as caught:
             spaces_of(sandbox).create("Finance")
         assert type(caught.value) is kind

@@ -74,7 +74,7 @@ class TestAfterAWorkersDeath:
         result = spaces_of(sandbox).create("Finance", journal=journal, user_ids=wanted)
         assert (result["created"], result["failedList"]) == (True, ["999"])
 
-    def test_members_that_nobody_tells(self, sandbox):
+    def test_members_that_are_not_known(self, sandbox):
         """The time decides if the members are refused; if they do not come, nothing does."""
         journal = Journal(dies_after=2)
         with pytest.raises(KilledError):

@@ -98,15 +98,15 @@ def test_cell(koodrive_sandbox, sales, which, fault, options, follows) -> None:
         call(which, spaces, sales)
 
     seen = later(koodrive_sandbox, before)
-    struck = seen.index(operation)
+    failed = seen.index(operation)
     assert len(koodrive_sandbox.faults.hits) == 1
     if follows == RAISED:
-        assert seen[struck + 1 :] == []
+        assert seen[failed + 1 :] == []
     elif follows == REPEATED:
-        assert seen[struck + 1] == operation
+        assert seen[failed + 1] == operation
     else:
-        assert seen[struck + 1] == "teamList"
-        assert seen[struck + 2 :].count(operation) <= (follows == LOOKED_UP)
+        assert seen[failed + 1] == "teamList"
+        assert seen[failed + 2 :].count(operation) <= (follows == LOOKED_UP)
     stored = [space["name"] for space in koodrive_sandbox.spaces()]
     assert stored.count("Finance") <= 1
     assert which != "create" or raised or "Finance" in stored

@@ -226,7 +226,7 @@ class TestWithoutNames:
         assert mine.find("Finance")["ownerId"] == nameless.admin_user_id
 
     def test_somebody_else(self, nameless):
-        """Neither list tells a common user, so the error says which right is missing."""
+        """Neither list serves a common user, so the error says which permission is missing."""
         user = spaces_of(nameless, user=1)
         assert user.find("Finance") is None
         assert user.create("Finance")["created"] is True
@@ -235,7 +235,7 @@ class TestWithoutNames:
 
 
 class TestNoListOfOnesOwn:
-    """Where KooDrive refuses teamList or does not know it, an administrator's list tells as well."""
+    """Where KooDrive refuses teamList or does not know it, an administrator's list serves as well."""
 
     @pytest.fixture(params=["refused", "unknown"])
     def without(self, request, twelve):
@@ -305,7 +305,7 @@ class TestWhoIsCalling:
             spaces.find("Department 00")
         assert spaces.find("Department 00")["name"] == "Department 00"
 
-    def test_a_server_that_never_tells(self, twelve, caplog):
+    def test_a_server_that_never_says(self, twelve, caplog):
         twelve.faults.add("sessionAuth", "error_200", code=13000309)
         spaces = self.token_spaces(twelve)
         assert spaces.find("Department 00")["name"] == "Department 00"

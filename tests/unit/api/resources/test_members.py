@@ -281,7 +281,7 @@ class TestAddMissing:
     def test_members_that_the_user_may_not_see(self, finance, sandbox, caplog):
         stranger = sandbox_client(sandbox, user_id=sandbox.user_ids[1])
         assert finance.add(sandbox.user_ids[1], client=stranger) == [sandbox.user_ids[1]]
-        assert "KooDrive does not tell the members" in caplog.text
+        assert "KooDrive does not list the members" in caplog.text
         assert "batchAdd" not in finance.calls
 
     def test_no_such_space(self, finance, sandbox):
@@ -291,7 +291,7 @@ class TestAddMissing:
 
     @pytest.mark.parametrize("status", [1, "2"])
     def test_some_failed_and_nobody_says_who(self, finance, sandbox, status):
-        """The list of members tells, where ``status`` says that some failed and ``failedList`` is empty."""
+        """The list of members decides if ``status`` says that some failed and ``failedList`` is empty."""
         sandbox.faults.add("batchAdd", "member_failures", times=1, count=1)
 
         def rewrite(request, body):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_koodrive.api.resources.paging import MOST_PATIENCE, walk
+from airflow_provider_koodrive.api.resources.paging import MOST_FRUITLESS_PAGES, walk
 from airflow_provider_koodrive.exceptions import KooDriveResponseError
 
 LOGGER = "airflow_provider_koodrive.api.resources.paging"
@@ -122,7 +122,7 @@ class TestAListingThatMoves:
     def test_a_listing_that_shrinks_for_ever_is_not_followed_for_ever(self):
         listing = Listing([ids(*range(count)) for count in range(1000, 0, -1)], limit=5)
         listing.walk()
-        assert len(listing.asked) <= 20 + 2 * MOST_PATIENCE
+        assert len(listing.asked) <= 20 + 2 * MOST_FRUITLESS_PAGES
 
 
 @st.composite
@@ -161,7 +161,7 @@ class TestModel:
         listing = Listing(states, limit, totals)
         found = listing.walk()
         assert len(found) == len(set(found))
-        assert len(listing.asked) < 20 + 2 * MOST_PATIENCE
+        assert len(listing.asked) < 20 + 2 * MOST_FRUITLESS_PAGES
 
     @given(moving(), st.integers(1, 7), st.integers(1, 50))
     def test_says_so_below_total(self, states, limit, too_many):
