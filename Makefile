@@ -11,10 +11,11 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 READY := .venv/ready
 # More workers than cores, because many tests wait; tests that share an expensive fixture stay together.
-PARALLEL := -n 3 --dist loadscope --no-loadscope-reorder
+PARALLEL := -n 4 --dist loadscope --no-loadscope-reorder
 
 # Settings of the caller for another Python or Airflow must not reach this one.
-unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV $(filter AIRFLOW_%,$(.VARIABLES))
+# Without bytecode each process of the tests would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME VIRTUAL_ENV $(filter AIRFLOW_%,$(.VARIABLES))
 export UV_NO_CACHE := 1
 
 .DEFAULT_GOAL := help
@@ -46,7 +47,7 @@ test: lint  ## run lint and all tests, with branch coverage
 
 test-fast: export AIRFLOW_HOME := $(CURDIR)/.airflow/tests
 test-fast: $(READY)  ## run the unit and sandbox tests only, without lint, coverage and real Airflow
-	$(BIN)/python -m pytest $(PARALLEL) tests/unit tests/sandbox
+	$(BIN)/python -m pytest $(PARALLEL) tests/sandbox tests/unit
 
 mutants: $(READY)  ## change the rules of creating and retrying in each place, and count what unit tests notice
 	@$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt --group mutants

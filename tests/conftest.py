@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,12 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("koodrive")
+
+
+def pytest_collection_finish() -> None:
+    # Thousands of tests and Airflow's modules stay; the collector need not visit them again and again.
+    gc.collect()
+    gc.freeze()
 
 
 class Scheduling(LoadScopeScheduling):

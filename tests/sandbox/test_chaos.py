@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import subprocess
 import sys
 from copy import copy
 from functools import partial
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,13 +21,15 @@ from airflow_provider_koodrive.exceptions import KooDriveOutcomeUnknownError, Ko
 from airflow_provider_koodrive.sandbox.faults.kinds import KINDS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow_provider_koodrive.api.client import KooDriveClient
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 LAST_LINE = r"wanted 200, created (\d+), duplicates 0, lost 0, unknown \d+, calls (\d+), seconds \d+"
 
 
-# Callers with an error that must be counted; at module level, because other processes import them.
+# Callers with an error that must be counted.
 
 
 def send_until_it_works(client: KooDriveClient, order: Any) -> dict[str, Any]:
@@ -74,12 +79,14 @@ def report_unknown(_client: KooDriveClient, order: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def chaos(monkeypatch: pytest.MonkeyPatch) -> Any:
-    # By the path, since the callers' processes import it too.
+def chaos(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.syspath_prepend(SCRIPTS)
     import chaos
 
-    return chaos
+    logger = logging.getLogger("airflow_provider_koodrive")
+    level = logger.level
+    yield chaos
+    logger.setLevel(level)
 
 
 def test_200_creates_make_200_spaces() -> None:
@@ -112,7 +119,9 @@ def counted(chaos: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
     def counted(caller: Any) -> tuple[int, dict[str, int]]:
         monkeypatch.setattr(chaos, "run", partial(chaos.run, create=caller))
-        monkeypatch.setattr(chaos, "PROCESSES", 1)
+        # Threads suffice for 20 orders, and start at once.
+        threads = SimpleNamespace(Pool=lambda processes, *_initializer: ThreadPool(processes))
+        monkeypatch.setattr(chaos, "get_context", lambda _method: threads)
         monkeypatch.setattr(sys, "argv", ["chaos.py", "--creates", "20", "--seed", "1"])
         status = chaos.main()
         last = capsys.readouterr().out.splitlines()[-1]
