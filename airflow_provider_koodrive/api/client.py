@@ -147,11 +147,6 @@ class KooDriveClient:
         """Close the pooled connections."""
         self._session.close()
 
-    @property
-    def longest_attempt(self) -> float:
-        """Seconds that an attempt takes at most, unless a host has several addresses or trickles."""
-        return self._connect_timeout + self._read_timeout
-
     def new_context(self) -> CallContext:
         """Start a call: its deadline begins now, its trace id is new."""
         return CallContext(Deadline(self._deadline_seconds), new_trace_id())
@@ -295,6 +290,8 @@ class KooDriveClient:
             result = endpoint.parse(envelope)
         except KooDriveError as error:
             error.trace_id, error.method, error.path = trace_id, method, path
+            # A parser's error may show a value of the response, which may be anything.
+            error.args = (self.redact(str(error.args[0])), *error.args[1:])
             log.debug("%s %s failed: %s", method, path, error)
             # The frames below hold the request and the response, in which a server may have repeated secrets.
             error.__context__ = None

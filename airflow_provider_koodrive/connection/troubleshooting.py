@@ -72,7 +72,9 @@ def _advice(client: KooDriveClient, err: KooDriveError, hints: Sequence[str]) ->
         return [err.advice, _tls(client, err)]
     clock = _clock(client) if _may_be_the_signature(err) else ""
     if clock:
-        return [clock, *hints]
+        # A request that was signed once more with KooDrive's time, and refused again, has another reason too.
+        other = f"if that does not help, {_credentials(client)}" if vars(err).get("retryable") else ""
+        return [clock, *hints, other]
     advice = [_about_refusal(err), _tls(client, err)]
     if _may_be_the_credentials(err):
         advice += [*hints, _credentials(client)]

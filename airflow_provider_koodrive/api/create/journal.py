@@ -140,7 +140,9 @@ class Notes:
         # may be the earlier try's.
         other = self._intent if created else self.earlier
         ours_until = later_of(listed_at, parsed(other.ours_until) if other else None)
-        settled_by = later_of(listed_at + LATE, parsed(self._intent.settled_by))
+        # Without KooDrive's time at an earlier sending, no later time settles what was sent.
+        settled_by = parsed(self._intent.settled_by)
+        settled_by = max(listed_at + LATE, settled_by) if settled_by else None
         intent = replace(self._intent, ours_until=text_of(ours_until), settled_by=text_of(settled_by))
         try:
             self._keep(intent)

@@ -171,8 +171,7 @@ class _Creation:
         )
 
     def _send(self) -> Event:
-        longest = min(self._client.longest_attempt, self._context.deadline.left())
-        self._notes.sending(self._listed_at, longest)
+        self._notes.sending(self._listed_at, self._context.deadline.left())
         self._listed_at = None
         try:
             answer = self._client.send(
@@ -221,32 +220,38 @@ class _Creation:
             )
         if space["id"] != answer["id"]:
             self._notes.created(space["id"])
-        log.info("Group space %r created: id %s, %s", self._spec.name, space["id"], self._size(space))
+        log.info("Group space %r created: id %s, %s", self._spec.name, self._id(space), self._size(space))
         return self._result(space, True, answer["failedList"])
 
     def _claim(self, space: Mapping[str, Any]) -> CreatedGroupSpace:
         name, owner = self._spec.name, self._owner(space)
         if owner is Owner.OURS:
             self._notes.created(space["id"])
-            how = "created" if self._progress.lost else "taken back from an earlier try"
+            how = "taken back from an earlier try" if self._is_of_earlier_try(space) else "created"
         elif owner is Owner.UNDECIDED and not self._progress.reuse:
+            created_at = one_line(self._client.redact(str(space.get("createTime"))))
             raise self._outcome_unknown(
-                f"the calling user owns a group space {name!r}, id {space['id']}, created at "
-                f"{one_line(str(space.get('createTime')))}, but it is not known whether it comes from this "
-                f"create, {self._when()}, or from another",
-                "look at it in KooDrive, and reuse it with if_exists='reuse' if it is the right one",
+                f"the calling user owns a group space {name!r}, id {self._id(space)}, created at "
+                f"{created_at}, but it is not known whether it comes from this create, {self._when()}, or "
+                "from another",
+                "check it in KooDrive, and reuse it with if_exists='reuse' if it is the right one",
             )
         else:
             self._notes.withdraw()
             how = "reused"
             if not self._progress.reuse:
                 raise KooDriveConflictError(
-                    f"the calling user already owns a group space {name!r}, id {space['id']}",
+                    f"the calling user already owns a group space {name!r}, id {self._id(space)}",
                     trace_id=self._context.trace_id,
                 ) from self._progress.error
         failed = self._complete(space)
-        log.info("Group space %r %s: id %s, %s", name, how, space["id"], self._size(space))
+        log.info("Group space %r %s: id %s, %s", name, how, self._id(space), self._size(space))
         return self._result(space, owner is Owner.OURS, failed)
+
+    def _is_of_earlier_try(self, space: Mapping[str, Any]) -> bool:
+        earlier = self._notes.earlier
+        known = earlier is not None and earlier.space_id in (space["id"], space.get("containerId"))
+        return known or not self._progress.lost
 
     def _owner(self, space: Mapping[str, Any]) -> Owner:
         evidence = Evidence(
@@ -289,8 +294,8 @@ class _Creation:
             )
         except KooDriveError as err:
             message = (
-                f"the group space {name!r}, id {space['id']}, exists, but it is not known whether it has all "
-                f"of its {len(members)} members: {err.args[0]}"
+                f"the group space {name!r}, id {self._id(space)}, exists, but it is not known whether it has "
+                f"all of its {len(members)} members: {err.args[0]}"
             )
             if not err.retryable:
                 raise _with_message(err, message) from err
@@ -302,6 +307,10 @@ class _Creation:
                 **err.details(),
             ) from err
 
+    def _id(self, space: Mapping[str, Any]) -> str:
+        """Return the id for a text of a log or an error."""
+        return self._client.redact(str(space["id"]))
+
     def _size(self, space: Mapping[str, Any]) -> str:
         capacity = space.get("capacity") or self._spec.capacity
         return f"{capacity} GB" if capacity else "default size"
@@ -312,7 +321,7 @@ class _Creation:
                 "KooDrive could not add %s members to the group space %r: %s (trace id %s)",
                 len(failed),
                 self._spec.name,
-                ", ".join(failed),
+                self._client.redact(", ".join(failed)),
                 self._context.trace_id,
             )
         return {

@@ -7,6 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from airflow_provider_koodrive.api.http.retry import Outcome, classify
 from airflow_provider_koodrive.api.http.signing import SIGNATURE_SECONDS, signing_time
 from airflow_provider_koodrive.exceptions import KooDriveAuthenticationError, KooDriveError
 
@@ -21,7 +22,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 UNAUTHORIZED = 401
-INTERNAL_SERVER_ERROR = 500
 
 
 class Signer(Protocol):
@@ -50,9 +50,9 @@ class ServerClock:
         """
         Send a request; once more with KooDrive's time if the clock explains that its signature is refused.
 
-        A refused request was not carried out, so this is safe for a write too. The offset stays for the
-        requests that follow. If the second one is refused as well, a retry may run on a worker whose clock is
-        right, so the error is retryable.
+        Only a request that was certainly not carried out is sent again, so this is safe for a write too. The
+        offset stays for the requests that follow. If the second one is refused as well, a retry may run on a
+        worker whose clock is right, so the error is retryable.
 
         :param signer: signs the request
         :param deadline: nothing is sent after it
@@ -74,6 +74,7 @@ class ServerClock:
             if _is_refused_signature(error):
                 signer.clock_offset = offset
                 _blame_clock(error, right_offset)
+                error.advice += f"; if that does not help, {KooDriveAuthenticationError.advice_for_app}"
             raise
 
     def _explains(self, error: KooDriveError, signed_at: int) -> float | None:
@@ -96,9 +97,9 @@ class ServerClock:
 
 
 def _is_refused_signature(error: KooDriveError) -> bool:
-    status = error.http_status or 0
-    is_kind = isinstance(error, KooDriveAuthenticationError)
-    return status == UNAUTHORIZED or (is_kind and status < INTERNAL_SERVER_ERROR)
+    refused = error.http_status == UNAUTHORIZED or isinstance(error, KooDriveAuthenticationError)
+    # With a code of KooDrive's own failures, even a 401 leaves the outcome of a write unknown.
+    return refused and classify("POST", error) is Outcome.REJECTED
 
 
 def _blame_clock(error: KooDriveError, right_offset: float) -> None:

@@ -78,5 +78,6 @@ class Directory:
         what = f"{what} (trace id {context.trace_id})"
         for page, new in walk(fetch, lambda page: page["records"], key="id", what=what):
             records += new
-            total = page["total"]
+            # A last page may come without the number.
+            total = total if page["total"] is None else page["total"]
         return records, total is None or len(records) >= total

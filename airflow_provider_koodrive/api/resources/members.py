@@ -207,7 +207,9 @@ def _add_batches(
                 batches += [batch[:half], batch[half:]]
     left = [member.user_id for batch in batches for member in batch]
     if left:
-        log.warning("%s members are not added after %s refused batches", len(left), MOST_BATCHES)
+        log.warning(
+            "%s members were not tried one by one, since %s batches were refused", len(left), MOST_BATCHES
+        )
     return failed + left
 
 

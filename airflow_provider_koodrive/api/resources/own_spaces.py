@@ -149,7 +149,8 @@ class OwnSpaces:
         total = None
         for page, new in list_pages(self._client, endpoint, query, context=context):
             records += new
-            total = page["total"]
+            # A last page may come without the number.
+            total = total if page["total"] is None else page["total"]
         return Listing(records, total is None or len(records) >= total, self._client.clock.last_date)
 
     def _is_own(self, space: Mapping[str, Any], context: CallContext) -> bool:

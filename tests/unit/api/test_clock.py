@@ -164,3 +164,19 @@ def test_only_a_time_that_koodrive_refuses_is_corrected(offset, age):
     elif not -100 <= age <= 910:
         clock.exchange_signed(auth, Deadline(60), exchange)
         assert abs(auth.clock_offset - (offset + age)) < 60
+
+
+def test_a_write_that_may_have_been_carried_out_is_not_sent_again():
+    """KooDrive's code for a failure of its own says nothing about the signature, whatever the status."""
+    with refusing(-3600, 401, {"code": 13000201, "msg": "inner server invoke failure"}) as server:
+        error = failing(app_client(server.url), "POST")
+    assert error.code == 13000201
+    assert len(server.requests) == 1
+
+
+def test_credentials_are_named_beside_the_clock():
+    """The clock is off, but KooDrive's time did not help, so something else is wrong too."""
+    with refusing(-3600) as server:
+        text = str(failing(app_client(server.url)))
+    assert "set this machine's clock right" in text
+    assert "if that does not help, check login (App ID)" in text

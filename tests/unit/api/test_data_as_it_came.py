@@ -8,8 +8,12 @@ import logging
 import pytest
 from support.clients import APP_SECRET, TOKEN, app_client, token_client
 from support.raw_server import JSON, RawServer, always, reply
+from support.spaces import Spaces
 
+from airflow_provider_koodrive.api.endpoints import LIST_DEPARTMENTS, LIST_GROUP_SPACES
 from airflow_provider_koodrive.api.resources.group_spaces import GroupSpaces
+from airflow_provider_koodrive.api.resources.own_spaces import OwnSpaces
+from airflow_provider_koodrive.exceptions import KooDriveResponseError
 
 PATH = "/koodrive/ose/v1/space/groupList"
 PIN = "1417"
@@ -88,3 +92,47 @@ def test_one_space_with_characters_that_airflow_cannot_store(where, escaped):
     assert groups == json.loads(with_text(STORABLE))["groups"]
     assert "\\u0000" not in json.dumps(groups)
     json.dumps(groups, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize(
+    "endpoint", [LIST_DEPARTMENTS, LIST_GROUP_SPACES], ids=["departments", "group spaces"]
+)
+def test_an_error_about_a_record_shows_no_secret(endpoint):
+    body = {"code": 0, "total": 1, "data": [TOKEN], "groups": [{"id": [TOKEN]}]}
+    with (
+        RawServer(always(reply(body, headers=[JSON]))) as server,
+        pytest.raises(KooDriveResponseError) as caught,
+    ):
+        token_client(server.url).call(endpoint)
+    assert TOKEN not in str(caught.value)
+
+
+def test_a_log_of_failed_members_shows_no_secret(caplog):
+    spaces = {"code": 0, "total": 1, "teams": [{"id": "7", "name": "Finance"}]}
+
+    def answer(exchange):
+        if exchange.request.method == "POST":
+            exchange.send(reply({"code": 0, "id": "7", "failedList": [TOKEN]}, headers=[JSON]))
+            return
+        is_first = len(server.requests) == 1
+        exchange.send(reply({"code": 0, "total": 0, "teams": []} if is_first else spaces, headers=[JSON]))
+
+    with RawServer(answer) as server:
+        created = Spaces(token_client(server.url)).create("Finance")
+    assert created["failedList"] == [TOKEN]
+    assert "could not add 1 members" in caplog.text
+    assert TOKEN not in caplog.text
+
+
+def test_a_last_page_without_the_total_does_not_complete_a_list():
+    """KooDrive said that there are three; nothing may be created on what two of them show."""
+    pages = iter([{"total": 3, "teams": [{"id": "7", "name": "Sales"}]}, {"teams": []}] * 2)
+
+    def answer(exchange):
+        exchange.send(reply({"code": 0, **next(pages)}, headers=[JSON]))
+
+    with RawServer(answer) as server:
+        client = token_client(server.url)
+        found = OwnSpaces(client).look_up("Finance", context=client.new_context())
+    assert found.space is None
+    assert not found.complete

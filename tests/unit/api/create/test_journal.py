@@ -95,6 +95,13 @@ class TestGivingUp:
         mine.gave_up(None, created=False)
         assert times(journal.noted) == [-2, 7, 65]
 
+    def test_an_earlier_try_that_nothing_settles_stays_so(self):
+        journal = Journal({**EARLIER, "settled_by": None})
+        mine = notes(journal)
+        mine.sending(NOW, 5)
+        mine.gave_up(at(3), created=False)
+        assert journal.noted["settled_by"] is None
+
     def test_nothing_was_sent(self):
         journal = Journal(dict(EARLIER))
         notes(journal).gave_up(NOW, created=False)

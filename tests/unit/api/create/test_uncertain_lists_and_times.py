@@ -212,7 +212,7 @@ class TestTheNextTry:
             if ours:
                 assert next_try.create("Finance", journal=journal)["created"] is True
             else:
-                with pytest.raises(KooDriveOutcomeUnknownError, match="or from another; look at it"):
+                with pytest.raises(KooDriveOutcomeUnknownError, match="or from another; check it"):
                     next_try.create("Finance", journal=journal)
                 assert next_try.create("Finance", journal=journal, if_exists="reuse")["created"] is False
 
