@@ -162,15 +162,15 @@ def main() -> int:
         imported = process_times({OPERATORS: f"import {OPERATORS}"})[OPERATORS].cpu
     ratio = lower_quartile(calls["KooDriveHook"].cpu) / lower_quartile(calls["requests"].cpu)
     goals = [
-        ("a page costs, compared with requests", ratio, GOAL_RATIO),
+        ("a page costs in CPU time, compared with requests", ratio, GOAL_RATIO),
         (
-            "the first call of a task takes, in ms",
-            lower_quartile(first["KooDriveHook"].cpu),
+            "the first call of a task takes on the clock, in ms",
+            lower_quartile(first["KooDriveHook"].clock),
             GOAL_FIRST_CALL_MS,
         ),
-        ("the import of the operators adds, in ms", lower_quartile(imported), GOAL_IMPORT_MS),
+        ("the import of the operators adds in CPU time, in ms", lower_quartile(imported), GOAL_IMPORT_MS),
     ]
-    print("\nGoals (lower quartile of the CPU time)")
+    print("\nGoals (lower quartiles)")
     for what, measured, most in goals:
         print(f"  {'met   ' if measured <= most else 'MISSED'}  {what}: {measured:.2f} (at most {most:.2f})")
     return int(any(measured > most for _, measured, most in goals))

@@ -46,13 +46,14 @@ class CreateGroupSpaceOperator(KooDriveBaseOperator):
     - ``"fail"`` and ``"skip"`` on Airflow 3.3 and later: the task notes in its task state store what it is
       about to send, and the id that comes back. A retry, also of a task that was cleared, takes back a space
       that its own earlier try created, known by its id or, if no response named it, by its creation time:
-      between sending and the last listing of that try or, if the worker died, ten seconds after sending. It
-      must then have the size that was asked for and no other members. A space that another run of the same
-      user creates within just those seconds, with the same size and members, cannot be told apart. A space
-      that was created so soon after them that a create may have arrived late, that has another size or other
-      members, or whose creation time makes no sense, raises ``KooDriveOutcomeUnknownError``; a later one
-      fails or skips the task. Airflow keeps the note for 30 days by default (``[state_store]``); with its
-      ``clear_on_success`` a task that succeeded and is cleared does not know its space any more.
+      between sending and the last listing of that try or, if the worker died, at most twelve seconds after
+      the listing before sending. It must then have the size that was asked for and no other members. A space
+      that another run of the same user creates within just those seconds, with the same size and members,
+      cannot be told apart. A space that was created so soon after them that a create may have arrived late,
+      that has another size or other members, or whose creation time makes no sense, raises
+      ``KooDriveOutcomeUnknownError``; a later one fails or skips the task. Airflow keeps the note for 30 days
+      by default (``[state_store]``); with its ``clear_on_success`` a task that succeeded and is cleared does
+      not know its space any more.
     - ``"fail"`` and ``"skip"`` below Airflow 3.3: a retry cannot know its own space. If an earlier try died
       after KooDrive created it, the retry fails or skips, and nothing is created twice.
 

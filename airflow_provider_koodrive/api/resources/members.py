@@ -1,8 +1,8 @@
 """
 Members of a group space: their shape in both editions of the API, and completing them.
 
-Sources in KooDrive's documents: "Creating a Group Space", "Adding Group Members in Batches",
-"Querying the List of User Group Members".
+Sources in KooDrive's documents: "Creating a Group Space", "Adding Members to a User Group",
+"Listing Members in a User Group".
 """
 
 from __future__ import annotations

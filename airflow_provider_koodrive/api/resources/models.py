@@ -93,7 +93,7 @@ _NUMBER_TYPES = frozenset({int, NoneType})
 
 @with_config(ConfigDict(extra="ignore"))
 class GroupSpacePage(TypedDict, total=False):
-    """One page of "Querying the List of Group Spaces in an Enterprise" or "… Team Spaces"."""
+    """One page of "Listing Group Spaces in an Enterprise" or "Querying Information About a Team Space"."""
 
     total: LenientInt
     groupsTotal: LenientInt
@@ -110,7 +110,7 @@ class _Member(TypedDict):
 
 @with_config(ConfigDict(extra="ignore"))
 class MemberPage(TypedDict, total=False):
-    """One page of "Querying the List of User Group Members"."""
+    """One page of "Listing Members in a User Group"."""
 
     total: LenientInt
     userGroupMemberInfos: Annotated[list[_Member], BeforeValidator(_list_or_empty)]
@@ -119,7 +119,7 @@ class MemberPage(TypedDict, total=False):
 @with_config(ConfigDict(extra="ignore", coerce_numbers_to_str=True))
 class CreateAnswer(TypedDict):
     """
-    The answer to "Creating a Group Space".
+    The response to "Creating a Group Space".
 
     :param id: group id or space id, the documents differ; missing in the oldest
     """
@@ -131,7 +131,7 @@ class CreateAnswer(TypedDict):
 @with_config(ConfigDict(extra="ignore", coerce_numbers_to_str=True))
 class BatchAnswer(TypedDict, total=False):
     """
-    The answer to "Adding Group Members in Batches".
+    The response to "Adding Members to a User Group".
 
     :param status: 0 where all were added, 1 a part, 2 none
     """
@@ -156,7 +156,7 @@ def parse_group_space_page(envelope: Mapping[str, Any], *, key: str) -> GroupSpa
         # Other lists of KooDrive's come in `data` (inferred).
         envelope = {**envelope, **data} if isinstance(data, dict) else {**envelope, key: data}
     records = envelope.get(key)
-    # pydantic takes four times as long as a look at the types, so it parses only pages that need it.
+    # pydantic takes four times as long as a look at the types, so it parses only the pages that need it.
     typed = isinstance(records, list) and all(map(_is_typed, records))
     fields = {name: envelope.get(name) for name in GroupSpacePage.__annotations__}
     page = _parse(GroupSpacePage, {**fields, "groups": [] if typed else records}, key)
