@@ -29,7 +29,13 @@ def get_provider_info() -> dict[str, Any]:
             {"integration-name": name, "python-modules": ["airflow_provider_koodrive.hooks.koodrive"]},
         ],
         "operators": [
-            {"integration-name": name, "python-modules": ["airflow_provider_koodrive.operators.group_space"]},
+            {
+                "integration-name": name,
+                "python-modules": [
+                    "airflow_provider_koodrive.operators.departments",
+                    "airflow_provider_koodrive.operators.group_space",
+                ],
+            },
         ],
         "extra-links": ["airflow_provider_koodrive.links.KooDriveSpaceLink"],
         "connection-types": [

@@ -37,7 +37,7 @@ class KooDriveDepartments:
     one call for each department. That the flat list holds all departments below is inferred: KooDrive
     allocates a space with each department.
 
-    :param root_department_id: read only what is below this department; None for all (templated)
+    :param root_department_id: read only what is below this department; None or empty for all (templated)
     :param max_depth: levels below the root, 1 for those directly below it; KooDrive has five
     :param leaves_only: leave out departments that have departments below them
     :param include: patterns of paths such as ``Sales/*``; others are left out; empty for all
@@ -69,7 +69,8 @@ class KooDriveDepartments:
         if self.max_depth < 1:
             raise KooDriveSourceError(f"max_depth={shown(self.max_depth)} must be 1 or more")
         reader = _Reader(access.directory())
-        nodes = [node for node in reader.tree(self.root_department_id, self.max_depth) if self._wants(node)]
+        root_id = self.root_department_id or None  # a template renders None as an empty text
+        nodes = [node for node in reader.tree(root_id, self.max_depth) if self._wants(node)]
         rows = [self._row(reader, node) for node in nodes]
         found = departments_of(rows, source="KooDrive's departments", exact_ids=True)
         log.info(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 import warnings
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 VERSION = tuple(map(int, airflow_package.__version__.split(".")[:2]))
 PACKAGE = Path(airflow_provider_koodrive.__file__).parent
 ONBOARDING = "koodrive_onboard_departments"
+FROM_KOODRIVE = "koodrive_onboard_from_koodrive"
+FROM_SQL = "koodrive_onboard_from_sql"
 FORM = "koodrive_create_group_space"
 UNITED_KINGDOM = Path(__file__).parents[3] / "shared" / "data" / "uk-government-organisations.tsv"
 FORM_NAMES = ["007", "42", "[1]", "None", "{{ 6 + 1 }}", "{'a'}", "தமிழ் நிர்வாகத் துறை அலுவலகம்"]
@@ -41,6 +44,33 @@ def warn():
 
 with DAG("deprecated_use", schedule=None) as dag:
     warn()
+"""
+
+# SQLite's own provider is not there on each Airflow.
+SQLITE_HOOK = """
+import sqlite3
+from airflow.providers.common.sql.hooks.sql import DbApiHook
+
+class SqliteFileHook(DbApiHook):
+    conn_name_attr = "sqlite_file_conn_id"
+    conn_type = "sqlite_file"
+    hook_name = "SQLite file"
+
+    def get_conn(self):
+        return sqlite3.connect(self.get_connection(self.get_conn_id()).host)
+"""
+
+SQLITE_PROVIDER = """
+def provider_info():
+    return {
+        "package-name": "sqlite-file-provider",
+        "name": "SQLite file",
+        "description": "A database for a test.",
+        "versions": ["1.0"],
+        "connection-types": [
+            {"connection-type": "sqlite_file", "hook-class-name": "sqlite_file_hook.SqliteFileHook"}
+        ],
+    }
 """
 
 IMPORT_ALL = """
@@ -96,10 +126,10 @@ class Scenarios:
         environment = {**environment, "AIRFLOW_CONN_KOODRIVE_DEFAULT": sandbox.connection_json()}
         self._runs += [(name, ToRun(self.dags / f"{dag}.py", conf, environment)) for conf in confs]
 
-    def sandbox(self, name: str) -> Sandbox:
-        """Return the sandbox of a scenario; it starts at first use."""
+    def sandbox(self, name: str, departments: Path | None = None) -> Sandbox:
+        """Return the sandbox of a scenario; it starts at first use, with the departments of a file."""
         if name not in self._sandboxes:
-            sandbox = Sandbox(self.folder / f"{name.replace(' ', '_')}.db")
+            sandbox = Sandbox(self.folder / f"{name.replace(' ', '_')}.db", departments=departments)
             self._sandboxes[name] = self._stack.enter_context(sandbox)
         return self._sandboxes[name]
 
@@ -126,9 +156,11 @@ def scenarios(airflow: Airflow, tmp_path_factory: pytest.TempPathFactory) -> Ite
         if UNITED_KINGDOM.exists():
             scenarios.add("real", ONBOARDING, {"departments_file": str(UNITED_KINGDOM), "limit": 4})
         add_form(scenarios)
+        add_tree(scenarios)
+        add_database(scenarios)
         (scenarios.dags / "deprecated_use.py").write_text(DEPRECATED_USE, "utf-8")
         scenarios.add("deprecated use", "deprecated_use", {})
-        scenarios.run(PYTHONWARNINGS="always")
+        scenarios.run(PYTHONWARNINGS="always", PYTHONPATH=str(install_sqlite_provider(scenarios.folder)))
         yield scenarios
 
 
@@ -165,6 +197,45 @@ def add_form(scenarios: Scenarios) -> None:
     )
 
 
+def add_tree(scenarios: Scenarios) -> None:
+    file = scenarios.folder / "tree.csv"
+    file.write_text("name,parent\nSales,\n{{ 6 + 1 }},Sales\nLaw,\nTax,Law\n", "utf-8")
+    scenarios.sandbox("tree", file)
+    scenarios.add("tree", FROM_KOODRIVE, {"include": "Sales*"}, {}, {})
+
+
+def add_database(scenarios: Scenarios) -> None:
+    one, two = scenarios.sandbox("database").user_ids[1:3]
+    file = scenarios.folder / "departments.db"
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute("CREATE TABLE departments (id INTEGER, name TEXT, members TEXT, capacity REAL)")
+        database.executemany(
+            "INSERT INTO departments VALUES (?, ?, ?, ?)",
+            [
+                (1505084218764547201, "Finance", f"{one},{two}", 20.0),
+                (1505084218764547202, "{{ 6 + 1 }}", None, None),
+                (1505084218764547203, "", None, None),
+                (1505084218764547204, "Law", "", 1.5),
+            ],
+        )
+    connection = json.dumps({"conn_type": "sqlite_file", "host": str(file)})
+    scenarios.add("database", FROM_SQL, {"limit": 1}, {}, AIRFLOW_CONN_DEPARTMENTS_DB=connection)
+
+
+def install_sqlite_provider(folder: Path) -> Path:
+    """Write a provider of Airflow with a hook for SQLite, and return the folder to import it from."""
+    site = folder / "site"
+    metadata = site / "sqlite_file_provider-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (site / "sqlite_file_hook.py").write_text(SQLITE_HOOK, "utf-8")
+    (site / "sqlite_file_provider.py").write_text(SQLITE_PROVIDER, "utf-8")
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: sqlite-file-provider\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(
+        "[apache_airflow_provider]\nprovider_info = sqlite_file_provider:provider_info\n"
+    )
+    return site
+
+
 def create_space_of(user_id: str, name: str, sandbox: Sandbox) -> None:
     """Create a space as somebody else does."""
     response = requests.post(
@@ -186,11 +257,12 @@ def test_parsing_touches_no_network_and_no_data(airflow: Airflow) -> None:
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["errors"] == {}
     assert found["touched"] == []
-    assert found.keys() >= {ONBOARDING, FORM}
-    nightly = found[ONBOARDING]
-    assert (nightly["schedule"], nightly["timezone"]) == ("0 2 * * *", "Asia/Singapore")
-    assert (nightly["catchup"], nightly["max_active_runs"]) == (False, 1)
-    assert "create_space" in nightly["tasks"]
+    assert found.keys() >= {ONBOARDING, FROM_KOODRIVE, FROM_SQL, FORM}
+    for dag_id in (ONBOARDING, FROM_KOODRIVE, FROM_SQL):
+        nightly = found[dag_id]
+        assert (nightly["schedule"], nightly["timezone"]) == ("0 2 * * *", "Asia/Singapore")
+        assert (nightly["catchup"], nightly["max_active_runs"]) == (False, 1)
+        assert "create_space" in nightly["tasks"]
 
 
 def test_two_nights(scenarios: Scenarios) -> None:
@@ -270,6 +342,42 @@ def test_what_fails_is_named_and_stops_nothing_else(scenarios: Scenarios) -> Non
     }
     assert f"{file}: line 4 'Legal' lacks the members {{{{ti}}}}" in run.output
     assert f"{file}: line 5 'Archive' got no space" in run.output
+
+
+def test_departments_of_koodrive_s_own_tree(scenarios: Scenarios) -> None:
+    sandbox, (part, whole, again) = scenarios["tree"]
+    for run in (part, whole, again):
+        assert run.state == "success", run.output
+    assert statuses(part) == {"Sales": "created", "{{ 6 + 1 }}": "created"}
+    assert statuses(whole) == {"Law": "created", "Tax": "created"}
+    assert again.xcoms["summarise"]["counts"]["existed"] == 4
+    assert again.tasks["create_space"] == ["skipped"]
+    # Users go to the departments in turn; the administrator creates, and is in each space.
+    administrator, *users = sandbox.user_ids
+    assert {space["name"]: set(space["members"]) for space in sandbox.spaces()} == {
+        name: {administrator, *users[start::4]}
+        for start, name in enumerate(["Law", "Tax", "Sales", "{{ 6 + 1 }}"])
+    }
+
+
+def test_departments_of_a_database(scenarios: Scenarios) -> None:
+    sandbox, (first, second) = scenarios["database"]
+    assert statuses(first) == {"Finance": "created", "{{ 6 + 1 }}": "waits"}
+    assert statuses(second) == {"{{ 6 + 1 }}": "created"}
+    spaces = {space["name"]: space for space in sandbox.spaces()}
+    assert spaces.keys() == {"Finance", "{{ 6 + 1 }}"}
+    assert spaces["Finance"]["members"] == sandbox.user_ids[:3]
+    assert spaces["Finance"]["capacity"] == 20
+    departments = first.xcoms["read_departments"]["departments"]
+    assert [department["key"] for department in departments] == [
+        "1505084218764547201",
+        "1505084218764547202",
+    ]
+    for run in (first, second):
+        assert run.state == "failed"
+        assert [task for task, states in run.tasks.items() if states == ["failed"]] == ["report_problems"]
+        assert "query on connection 'departments_db': row 3 has no name" in run.output
+        assert "row 4 'Law' has the capacity '1.5'" in run.output
 
 
 def test_real_departments(scenarios: Scenarios) -> None:

@@ -46,6 +46,24 @@ class Access:
     open_file = query = None
 
 
+class Root:
+    """A directory that notes which departments are asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str | None] = []
+
+    def list_departments(self, parent_id: str | None) -> list[dict[str, Any]]:
+        self.asked.append(parent_id)
+        return []
+
+
+@pytest.mark.parametrize("root", [None, ""])
+def test_a_template_of_none_is_the_root(root: str | None) -> None:
+    directory = Root()
+    assert KooDriveDepartments(root, max_depth=1).read(Access(directory)).departments == ()
+    assert directory.asked == [None]
+
+
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     file: Path = tmp_path_factory.mktemp("tree") / "departments.csv"
