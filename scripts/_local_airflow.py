@@ -48,14 +48,15 @@ class Airflow:
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         }
 
-    def run(self, *arguments: str) -> None:
+    def run(self, *arguments: str, may_fail: bool = False) -> None:
         """
         Run one ``airflow`` command and wait for its end.
 
+        :param may_fail: go on if the command fails
         :raises ScriptError: the command failed; the message ends with the end of the log
         """
         with self.start(*arguments) as process:
-            if process.wait() != 0:
+            if process.wait() != 0 and not may_fail:
                 raise ScriptError(f"airflow {arguments[0]} {arguments[1]} failed. {self.end_of_log()}")
 
     @contextmanager

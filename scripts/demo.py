@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import sqlite3
 import sys
@@ -16,25 +15,30 @@ from typing import TYPE_CHECKING, Any
 
 from _local_airflow import PROJECT, Airflow, ScriptError, raise_on_signals
 
+from airflow_provider_koodrive.departments import FileDepartments
+from airflow_provider_koodrive.exceptions import KooDriveSourceError
 from airflow_provider_koodrive.sandbox.server import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from airflow_provider_koodrive.departments import Department, DepartmentList
 
 DAG_ID = "koodrive_onboard_departments"
 EXAMPLE_FILE = PROJECT / "dags_examples" / "departments.csv"
 NEW_ON_SECOND_NIGHT = 2
+MOST_PROBLEMS = 20
 SINGAPORE = timezone(timedelta(hours=8))
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--departments", type=Path, help="CSV or TSV file with a column 'name'")
+    parser.add_argument("--departments", type=Path, help="CSV, TSV or JSON file with a column 'name'")
     parser.add_argument("--limit", type=int, help="use only the first LIMIT departments of the file")
     arguments = parser.parse_args()
     raise_on_signals()
     try:
-        run_demo(read_departments(arguments.departments, arguments.limit))
+        run_demo(arguments.departments and arguments.departments.absolute(), arguments.limit)
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         return 130
@@ -45,95 +49,121 @@ def main() -> int:
 
 
 @dataclass(frozen=True)
-class Departments:
-    """The header and the rows of a file of departments."""
+class Night:
+    """
+    A night's file of departments.
 
-    header: list[str]
-    rows: list[list[str]]
+    :param file: the file
+    :param departments: names of the departments in it
+    :param new: names of those without a space
+    :param may_fail: whether the run has something to report, and therefore fails
+    """
 
-    @property
-    def names(self) -> list[str]:
-        column = self.header.index("name")
-        return [" ".join(row[column].split()) for row in self.rows]
-
-    def part(self, start: int | None, end: int | None) -> Departments:
-        """Return some of the rows."""
-        return Departments(self.header, self.rows[start:end])
-
-    def without(self, column: str) -> Departments:
-        """Return the rows without a column."""
-        kept = [number for number, title in enumerate(self.header) if title != column]
-        header, *rows = [
-            [row[number] for number in kept if number < len(row)] for row in [self.header, *self.rows]
-        ]
-        return Departments(header, rows)
-
-    def write(self, file: Path) -> None:
-        with file.open("w", encoding="utf-8", newline="") as lines:
-            csv.writer(lines).writerows([self.header, *self.rows])
+    file: Path
+    departments: list[str]
+    new: list[str]
+    may_fail: bool = False
 
 
-def read_departments(file: Path | None, limit: int | None) -> Departments:
+def read_departments(file: Path | None) -> DepartmentList:
     """
     Read the departments of the second night; the first night has all but the last two.
 
-    :param file: CSV or TSV file, None for the example beside the DAG
-    :param limit: number of rows to use, None for all
-    :raises ScriptError: the file has no column ``name`` or too few rows for two nights
+    :param file: file of departments, None for the example beside the DAG
+    :raises ScriptError: the file cannot be read, or has too few departments for two nights
     """
-    with (file or EXAMPLE_FILE).open(encoding="utf-8-sig", newline="") as lines:
-        header = lines.readline()
-        lines.seek(0)
-        rows = [row for row in csv.reader(lines, delimiter=max("\t,;", key=header.count)) if row]
-    titles = [title.strip().lower() for title in rows[0]] if rows else []
-    departments = Departments(titles, rows[1:][:limit])
-    if "name" not in titles or len(departments.rows) <= NEW_ON_SECOND_NIGHT:
+    try:
+        found = FileDepartments(str(file or EXAMPLE_FILE)).read()
+    except KooDriveSourceError as err:
+        raise ScriptError(str(err)) from err
+    if len(found.departments) <= NEW_ON_SECOND_NIGHT:
+        problems = "".join(f"\n  {row}" for row in found.bad_rows)
         raise ScriptError(
-            f"{file or EXAMPLE_FILE} has no column 'name', or not more than {NEW_ON_SECOND_NIGHT} rows. "
-            "Add them, or choose another file: make demo DEPARTMENTS=FILE"
+            f"{found.source} has not more than {NEW_ON_SECOND_NIGHT} departments. "
+            f"Add some, or choose another file: make demo DEPARTMENTS=FILE{problems}"
         )
+    return found
+
+
+def plan_nights(folder: Path, found: DepartmentList, file: Path | None, limit: int | None) -> list[Night]:
+    """
+    Write the file of the first night, and return both nights; the second reads the user's own file.
+
+    :param folder: folder for files
+    :param file: the user's file, None for the example
+    :param limit: number of departments to use, None for all; the second night then reads a part of the file
+    """
+    departments = found.departments[:limit]
+    names = [department.name for department in departments]
+    earlier, later = folder / "departments-1.json", Path(found.source)
     # The sandbox does not know the users of another enterprise.
-    return departments.without("members") if file else departments
+    write(earlier, departments[:-NEW_ON_SECOND_NIGHT], with_members=file is None)
+    may_fail = bool(found.bad_rows) or (file is not None and any(one.user_ids for one in departments))
+    if len(departments) < len(found.departments):
+        later, may_fail = folder / "departments-2.json", False
+        write(later, departments, with_members=file is None)
+    first = names[:-NEW_ON_SECOND_NIGHT]
+    return [Night(earlier, first, first), Night(later, names, names[len(first) :], may_fail)]
 
 
-def run_demo(departments: Departments) -> None:
+def write(file: Path, departments: Sequence[Department], *, with_members: bool) -> None:
+    """Write departments as JSON, which the nightly DAG reads too."""
+    rows = [
+        {
+            "name": department.name,
+            "capacity": department.capacity,
+            **({"members": department.user_ids} if with_members else {}),
+        }
+        for department in departments
+    ]
+    file.write_text(json.dumps(rows), encoding="utf-8")
+
+
+def run_demo(file: Path | None, limit: int | None) -> None:
     """
     Run both nights, print what was created, and check it.
 
     :raises ScriptError: Airflow failed, or a night did not create the spaces of its new departments
     """
     started = time.monotonic()
-    first, added = departments.part(None, -NEW_ON_SECOND_NIGHT), departments.part(-NEW_ON_SECOND_NIGHT, None)
+    found = read_departments(file)
+    if found.bad_rows:
+        print(f"{found.source}: {len(found.departments)} departments, {len(found.bad_rows)} bad rows:")
+        print("".join(f"  {row}\n" for row in found.bad_rows))
     today = datetime.now(SINGAPORE).replace(hour=2, minute=0, second=0, microsecond=0)
     airflow = Airflow("demo")
+    first, second = plan_nights(airflow.home, found, file, limit)
     with Sandbox(airflow.home / "koodrive.db", groups_max=10_000, max_capacity=1_000_000) as sandbox:
         print(f"The sandbox (an embedded KooDrive) listens on {sandbox.url}")
         airflow.environment["AIRFLOW_CONN_KOODRIVE_DEFAULT"] = sandbox.connection_json()
         with timed("Creating Airflow's database"):
             airflow.run("db", "migrate")
-        run_night(airflow, today - timedelta(days=2), first, first.names)
-        run_night(airflow, today - timedelta(days=1), departments, added.names)
-        check_list(airflow, len(departments.rows), {space["id"] for space in sandbox.spaces()})
+        run_night(airflow, today - timedelta(days=2), first)
+        run_night(airflow, today - timedelta(days=1), second)
+        check_list(airflow, len(second.departments), {space["id"] for space in sandbox.spaces()})
     log = airflow.log.relative_to(PROJECT)
     print(f"\nThe demo passed in {time.monotonic() - started:.0f} s. Airflow's log: {log}")
 
 
-def run_night(airflow: Airflow, night: datetime, departments: Departments, new: list[str]) -> None:
+def run_night(airflow: Airflow, date: datetime, night: Night) -> None:
     """Run one night, print the spaces that it created, and compare them with the new departments."""
-    file = airflow.home / f"departments-{night:%Y-%m-%d}.csv"
-    departments.write(file)
-    conf = json.dumps({"departments_file": str(file)})
-    with timed(f"\nNight of {night:%Y-%m-%d}, {len(departments.rows)} departments, {len(new)} of them new"):
-        airflow.run("dags", "test", DAG_ID, night.isoformat(), "--conf", conf)
-    created = [row for row in xcom(airflow, "summarise")["rows"] if row["status"] == "created"]
+    conf = json.dumps({"departments_file": str(night.file)})
+    number, new = len(night.departments), len(night.new)
+    with timed(f"\nNight of {date:%Y-%m-%d}, {number} departments, {new} of them new"):
+        airflow.run("dags", "test", DAG_ID, date.isoformat(), "--conf", conf, may_fail=night.may_fail)
+    report = xcom(airflow, "summarise")
+    created = [row for row in report["rows"] if row["status"] == "created"]
     print(f"  created {len(created)}:")
     print(f"  {'id':<20} {'GB':>4}  {'group space':<30}  department")
     for row in created:
         print(f"  {row['id']:<20} {row['capacity']:>4}  {row['name']:<30}  {row['department']}")
-    if [row["department"] for row in created] != new:
+    if report["problems"]:
+        print(f"  the last task fails, since {len(report['problems'])} problems need a person:")
+        print("".join(f"  {problem}\n" for problem in report["problems"][:MOST_PROBLEMS]), end="")
+    if [row["department"] for row in created] != night.new:
         raise ScriptError(
-            f"This night created {len(created)} spaces, but the file has {len(new)} new departments: "
-            f"{', '.join(new)}. {airflow.end_of_log()}"
+            f"This night created {len(created)} spaces, but the file has {new} new departments: "
+            f"{', '.join(night.new)}. {airflow.end_of_log()}"
         )
 
 
