@@ -119,6 +119,17 @@ def _is_name(text: str, suffix: str) -> bool:
     return _broken_rule(whole) is None and _characters(whole) == _characters(text) + _characters(suffix)
 
 
+def folded_name(name: str) -> str:
+    """
+    Return a name without its differences in case, width and composition, to compare it with others.
+
+    KooDrive may take two names that differ only so for one (inferred).
+
+    :param name: name of a group space
+    """
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+
+
 def _fold(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).split())
 

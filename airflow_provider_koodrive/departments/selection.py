@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import unicodedata
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from airflow_provider_koodrive.departments import cells
 from airflow_provider_koodrive.departments.rows import department_list
 from airflow_provider_koodrive.exceptions import KooDriveGuardError, KooDriveValidationError
 from airflow_provider_koodrive.formatting import shown
+from airflow_provider_koodrive.naming import folded_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -176,4 +176,4 @@ def _first(department: Department, spaces: Mapping[str, Mapping[str, Any]]) -> M
 
 
 def _folded(name: str) -> str:
-    return unicodedata.normalize("NFKC", cells.identity(name)).casefold()
+    return folded_name(cells.identity(name))

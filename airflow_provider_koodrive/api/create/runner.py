@@ -347,7 +347,22 @@ class _Creation:
                 f"{error.args[0]}; the outcome of a create of the group space {self._spec.name!r}, "
                 f"{self._when()}, is open",
             )
-        return error
+        return self._naming_space_alike(error) if isinstance(error, KooDriveConflictError) else error
+
+    def _naming_space_alike(self, error: KooDriveConflictError) -> KooDriveError:
+        """Name the space that KooDrive may mean by "exists already", though its name is another."""
+        try:
+            space = self._own_spaces.look_up_alike(self._spec.name, self._context)
+        except KooDriveError as err:
+            log.warning("Spaces of a name like %r cannot be looked up: %s", self._spec.name, err)
+            return error
+        if space is None:
+            return error
+        owned = f"the calling user owns the group space {space['name']!r}, id {space['id']}"
+        differs = f"differs from {self._spec.name!r} only in case or width"
+        changed = _with_message(error, f"{error.args[0]}; {owned}, whose name {differs}")
+        changed.advice = f"use the name {space['name']!r} for this space, or choose one that differs in more"
+        return changed
 
     def _not_known_whether_created(self, cause: KooDriveError) -> KooDriveOutcomeUnknownError:
         error = self._outcome_unknown(

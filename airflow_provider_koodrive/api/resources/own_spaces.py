@@ -15,6 +15,7 @@ from airflow_provider_koodrive.api.endpoints import CHECK_SESSION, LIST_GROUP_SP
 from airflow_provider_koodrive.api.http.retry import Outcome, classify
 from airflow_provider_koodrive.api.resources.group_spaces import list_pages
 from airflow_provider_koodrive.exceptions import KooDriveError, KooDrivePermissionError
+from airflow_provider_koodrive.naming import folded_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -97,6 +98,18 @@ class OwnSpaces:
             return found
         # KooDrive may count what the keyword leaves out (inferred), so the list without it decides.
         return self._look_up(name, None, new_id, context)
+
+    def look_up_alike(self, name: str, context: CallContext) -> dict[str, Any] | None:
+        """
+        Return a space whose name differs from this one only in case or width, or None.
+
+        :param context: deadline and trace id
+        :raises KooDriveError: of the kind that fits
+        """
+        # KooDrive's search by keyword may find neither the other case nor the other width.
+        own = self._list(LIST_OWN_SPACES, {"teamType": OWNED}, context)
+        named = (space for space in own.records if space["name"] and not same_name(space["name"], name))
+        return next((space for space in named if folded_name(space["name"]) == folded_name(name)), None)
 
     def caller_ids(self, context: CallContext) -> Sequence[str]:
         """

@@ -131,6 +131,25 @@ class TestExisting:
         assert caught.value.trace_id == world.sandbox.calls[-1].trace_id
         assert operations(world.sandbox).count("create") == 1
 
+    @pytest.mark.parametrize("existing", ["FINANCE", "\uff26inance"], ids=["case", "width"])
+    def test_exists_in_another_case_or_width(self, world, existing):
+        space_id = world.spaces.create(existing)["id"]
+        spaces_of(world.sandbox, user=2).create("finance")
+        world.sandbox.faults.add("create", "error_200", code=13000405)
+        named = f"owns the group space '{existing}', id {space_id}, whose name differs from 'Finance' only in"
+        with pytest.raises(KooDriveConflictError, match=named) as caught:
+            world.spaces.create("Finance")
+        assert f"use the name '{existing}'" in str(caught.value)
+        assert str(caught.value.code) == "13000405"
+        assert caught.value.trace_id == world.sandbox.calls[-1].trace_id
+
+    def test_exists_but_no_list_shows_it(self, world, caplog):
+        world.sandbox.faults.add("create", "error_200", code=13000405)
+        with pytest.raises(KooDriveConflictError) as caught:
+            world.spaces.create("Finance")
+        assert "differs" not in str(caught.value)
+        assert "cannot be looked up" not in caplog.text
+
     @pytest.mark.parametrize("if_exists", ["fail", "reuse"])
     def test_somebody_elses_is_not_existing(self, world, if_exists):
         other = spaces_of(world.sandbox, world.spaces.api_edition, user=2)

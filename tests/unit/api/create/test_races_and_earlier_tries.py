@@ -316,7 +316,9 @@ def test_looks_end_with_the_attempts_without_both_reasons(sandbox, lost):
     with pytest.raises(kind):
         spaces_of(sandbox, max_attempts=3).create("Finance", if_exists="reuse")
     sent = ["create", "teamList", "teamList"] if lost else []
-    assert operations(sandbox)[before:] == ["teamList", *sent, "create", *["teamList"] * 3]
+    # After "exists already", one more for a name in another case or width.
+    alike = [] if lost else ["teamList"]
+    assert operations(sandbox)[before:] == ["teamList", *sent, "create", *["teamList"] * 3, *alike]
 
 
 class TestTheLogSaysHowTheSpaceCame:

@@ -117,7 +117,7 @@ def test_cell(koodrive_sandbox, sales, which, fault, options, follows) -> None:
     [
         *((which, 404, 13000309, 1) for which in OPERATIONS),
         ("create", 400, 13000102, 0),
-        ("create", 400, 13000405, 1),
+        ("create", 400, 13000405, 2),
     ],
 )
 def test_a_refusal_with_a_status_of_its_own(koodrive_sandbox, sales, which, status, code, looks) -> None:
