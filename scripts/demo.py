@@ -65,22 +65,23 @@ class Night:
     may_fail: bool = False
 
 
-def read_departments(file: Path | None) -> DepartmentList:
+def read_departments(file: Path | None, limit: int | None) -> DepartmentList:
     """
     Read the departments of the second night; the first night has all but the last two.
 
     :param file: file of departments, None for the example beside the DAG
-    :raises ScriptError: the file cannot be read, or has too few departments for two nights
+    :param limit: number of departments to use, None for all
+    :raises ScriptError: the file cannot be read, or these are too few departments for two nights
     """
     try:
         found = FileDepartments(str(file or EXAMPLE_FILE)).read()
     except KooDriveSourceError as err:
         raise ScriptError(str(err)) from err
-    if len(found.departments) <= NEW_ON_SECOND_NIGHT:
+    if len(found.departments[:limit]) <= NEW_ON_SECOND_NIGHT:
         problems = "".join(f"\n  {row}" for row in found.bad_rows)
         raise ScriptError(
-            f"{found.source} has not more than {NEW_ON_SECOND_NIGHT} departments. "
-            f"Add some, or choose another file: make demo DEPARTMENTS=FILE{problems}"
+            f"{found.source}, up to the limit, has not more than {NEW_ON_SECOND_NIGHT} departments. "
+            f"Add some, raise LIMIT, or choose another file: make demo DEPARTMENTS=FILE{problems}"
         )
     return found
 
@@ -126,7 +127,7 @@ def run_demo(file: Path | None, limit: int | None) -> None:
     :raises ScriptError: Airflow failed, or a night did not create the spaces of its new departments
     """
     started = time.monotonic()
-    found = read_departments(file)
+    found = read_departments(file, limit)
     if found.bad_rows:
         print(f"{found.source}: {len(found.departments)} departments, {len(found.bad_rows)} bad rows:")
         print("".join(f"  {row}\n" for row in found.bad_rows))
