@@ -7,6 +7,7 @@ from it. Usable without Airflow.
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
@@ -71,6 +72,12 @@ class KooDriveError(Exception):
             "method": self.method,
             "path": self.path,
         }
+
+    def with_message(self, message: str) -> KooDriveError:
+        """Return the same error with another message."""
+        changed = copy(self)
+        changed.args = (message, *self.args[1:])
+        return changed
 
     def __str__(self) -> str:
         details = {

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_koodrive.api.create.journal import Notes
@@ -298,7 +297,7 @@ class _Creation:
                 f"all of its {len(members)} members: {err.args[0]}"
             )
             if not err.retryable:
-                raise _with_message(err, message) from err
+                raise err.with_message(message) from err
             raise KooDriveMembersError(
                 message,
                 advice="let the task try again: another try adds the members that the space lacks",
@@ -342,8 +341,7 @@ class _Creation:
         if leaves_outcome_unknown(self._progress, error):
             return self._not_known_whether_created(error)
         if self._progress.outcome_unknown:
-            return _with_message(
-                error,
+            return error.with_message(
                 f"{error.args[0]}; the outcome of a create of the group space {self._spec.name!r}, "
                 f"{self._when()}, is open",
             )
@@ -360,7 +358,7 @@ class _Creation:
             return error
         owned = f"the calling user owns the group space {space['name']!r}, id {space['id']}"
         differs = f"differs from {self._spec.name!r} only in case or width"
-        changed = _with_message(error, f"{error.args[0]}; {owned}, whose name {differs}")
+        changed = error.with_message(f"{error.args[0]}; {owned}, whose name {differs}")
         changed.advice = f"use the name {space['name']!r} for this space, or choose one that differs in more"
         return changed
 
@@ -397,10 +395,3 @@ def _left_by(notes: Notes) -> Earlier:
     if notes.earlier is None:
         return Earlier.NOTHING
     return Earlier.UNKNOWN if notes.earlier.space_id is None else Earlier.CREATED
-
-
-def _with_message(error: KooDriveError, message: str) -> KooDriveError:
-    """Return the same error with another text."""
-    changed = copy(error)
-    changed.args = (message, *error.args[1:])
-    return changed
