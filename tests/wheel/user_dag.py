@@ -50,13 +50,14 @@ with DAG("typed", schedule=None) as dag:
     CreateGroupSpaceOperator(task_id="by_param", name="A", koodrive_conn_id=dag.param("conn"))
     GroupSpaceListOperator(task_id="list_by_param", koodrive_conn_id=dag.param("conn"))
     CreateGroupSpaceOperator.partial(task_id="mapped", if_exists="reuse").expand(name=["A", "B"])
+    CreateGroupSpaceOperator(task_id="by_space", space={"name": "A", "capacity": 20})
     finance >> templated >> spaces
 
 AppAuth("app-id", "app-secret", "1505084218764547201")
 TokenAuth("token", prefix="AT+")
 
 CreateGroupSpaceOperator(task_id="name", name=42)  # wrong
-CreateGroupSpaceOperator(task_id="no_name")  # wrong
+CreateGroupSpaceOperator(task_id="space", space="A")  # wrong
 CreateGroupSpaceOperator(task_id="user_ids", name="A", user_ids=[1.5])  # wrong
 CreateGroupSpaceOperator(task_id="members", name="A", members=[("1", -1)])  # wrong
 CreateGroupSpaceOperator(task_id="capacity", name="A", capacity=1.5)  # wrong
