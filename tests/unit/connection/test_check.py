@@ -594,7 +594,10 @@ class TestWay:
     def test_look_up_that_does_not_end(self, fails, monkeypatch):
         """No timeout reaches into the resolver, so the test gives up beside it."""
         end = threading.Event()
-        monkeypatch.setattr(check, "CALLS_SHARE", 0.1)
+        real = check.check_client
+        monkeypatch.setattr(
+            check, "check_client", lambda client, *, seconds, hints: real(client, seconds=0.2)
+        )
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: end.wait() and [])
         try:
             assert "koodrive.example.com: no answer in" in fails(at("https://koodrive.example.com"))
