@@ -131,7 +131,8 @@ class TestForm:
 # Half surrogates make a bad row, and are tested by the table of faults. csv.writer of
 # Python 3.11 does not quote a carriage return.
 cell_texts = st.text(
-    st.characters(codec="utf-8", exclude_characters="\r") | st.sampled_from("\x00\ufffe\n\"',;\t|= \u200b"),
+    st.characters(codec="utf-8", exclude_characters="\r\ue000")
+    | st.sampled_from("\x00\ufffe\n\"',;\t|= \u200b"),
     max_size=15,
 )
 
@@ -157,8 +158,9 @@ class TestLaws:
         lines = io.StringIO()
         writer = csv.writer(lines, delimiter=delimiter, quoting=quoting, lineterminator=end)
         writer.writerow(["name", "note"])
-        writer.writerows(rows)
-        read = table.read_table(lines.getvalue().encode(encoding))
+        # csv.writer of Python 3.10 writes no NUL.
+        writer.writerows([[cell.replace("\x00", "\ue000") for cell in row] for row in rows])
+        read = table.read_table(lines.getvalue().replace("\ue000", "\x00").encode(encoding))
         left_out = [row for row in rows if not any(map(clean, row))]
         assert len(read) >= sum(is_ordinary(name) for name, _ in rows)
         assert len(read) <= len(rows) - len(left_out)

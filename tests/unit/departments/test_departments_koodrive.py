@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.clients import sandbox_client
 
 from airflow_provider_koodrive.api.resources.directory import Directory
 from airflow_provider_koodrive.departments import DepartmentList, KooDriveDepartments
@@ -17,7 +18,6 @@ from airflow_provider_koodrive.exceptions import (
     KooDriveSourceError,
 )
 from airflow_provider_koodrive.sandbox.server import Sandbox
-from tests.support.clients import sandbox_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
