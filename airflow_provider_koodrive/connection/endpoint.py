@@ -64,12 +64,13 @@ def _parts(where: str, host: str) -> tuple[str, str, int | None]:
     try:
         parts = urlsplit(host if "://" in host else f"https://{host}")
         name = parts.hostname or ""
+        if "[" in host and ":" not in name:
+            raise ValueError("brackets without an IPv6 address")  # Python 3.10 lets it pass
         problem = f"{where}: host {shown(host[: host.lower().find(name) + len(name)])}"
         port = _port(where, parts.port)
     except ValueError:
         raise KooDriveConfigError(f"{problem} is not an endpoint; give e.g. {DEFAULT_HOST}:443") from None
-    bracketed = "[" in host and ":" not in name  # Python 3.10 lets it pass
-    valid = host.isprintable() and _HOST_NAME.fullmatch(name) and not bracketed
+    valid = host.isprintable() and _HOST_NAME.fullmatch(name)
     if parts.scheme not in ("http", "https") or not valid:
         raise KooDriveConfigError(f"{problem} is not an endpoint; give e.g. {DEFAULT_HOST}")
     if parts.path.strip("/") or parts.query or parts.fragment:
