@@ -46,6 +46,8 @@ test: lint  ## run lint and all tests, with branch coverage
 	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term
 
 test-fast: export AIRFLOW_HOME := $(CURDIR)/.airflow/tests
+# make test runs more random examples.
+test-fast: export KOODRIVE_FUZZ_EXAMPLES := 20
 test-fast: $(READY)  ## run the unit and sandbox tests only, without lint, coverage and real Airflow
 	$(BIN)/python -m pytest $(PARALLEL) tests/sandbox tests/unit
 

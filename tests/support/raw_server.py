@@ -67,11 +67,9 @@ class Exchange:
 
     def hang(self) -> None:
         """Answer nothing until the client leaves or the test ends."""
-        self.sock.settimeout(0.05)
-        while not self._stopping.is_set():
-            with contextlib.suppress(TimeoutError):
-                if not self.sock.recv(1):
-                    return
+        self.sock.settimeout(None)
+        while self.sock.recv(1):
+            pass
 
     def reset(self) -> None:
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -98,6 +96,7 @@ class RawServer:
     connections: int = 0
     _stopping: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
+    _sockets: list[socket.socket] = field(default_factory=list)
 
     def __enter__(self) -> RawServer:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -107,9 +106,14 @@ class RawServer:
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
-        # Wakes the thread that accepts.
+        # Wakes the thread that accepts, then those that wait for a request.
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        self._threads[0].join()
+        for sock in self._sockets:
+            with contextlib.suppress(OSError):
+                # The method of TCP, because that of TLS would disturb the thread that uses the socket.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join()
 
@@ -134,6 +138,7 @@ class RawServer:
             except OSError:
                 return
             self.connections += 1
+            self._sockets.append(sock)
             self._start(self._serve, sock, self.connections)
 
     def _serve(self, sock: socket.socket, number: int) -> None:
@@ -142,19 +147,16 @@ class RawServer:
                 return
             if self.tls is not None:
                 sock = self.tls.wrap_socket(sock, server_side=True)
-            sock.settimeout(0.05)
+                self._sockets.append(sock)
             with sock:
                 while (request := self._read(sock, number)) is not None:
                     self.requests.append(request)
-                    sock.settimeout(None)
                     self.handle(Exchange(sock, self._stopping, request))
-                    sock.settimeout(0.05)
 
     def _read(self, sock: socket.socket, number: int) -> RawRequest | None:
         received = b""
         while b"\r\n\r\n" not in received:
-            piece = self._receive(sock)
-            if not piece:
+            if not (piece := self._receive(sock)):
                 return None
             received += piece
         head, _, body = received.partition(b"\r\n\r\n")
@@ -162,17 +164,14 @@ class RawServer:
         headers = [(name, value.strip()) for name, _, value in (line.partition(":") for line in lines)]
         lengths = [int(value) for name, value in headers if name.lower() == "content-length"]
         while len(body) < sum(lengths):
-            body += self._receive(sock)
+            if not (piece := self._receive(sock)):
+                return None
+            body += piece
         method, target, _ = line.split(" ")
         return RawRequest(method, target, headers, body, number)
 
     def _receive(self, sock: socket.socket) -> bytes:
-        while not self._stopping.is_set():
-            try:
-                return sock.recv(65536)
-            except TimeoutError:
-                continue
-        return b""
+        return b"" if self._stopping.is_set() else sock.recv(65536)
 
 
 def reply(
