@@ -92,15 +92,17 @@ def plan_nights(folder: Path, found: DepartmentList, file: Path | None, limit: i
 
     :param folder: folder for files
     :param file: the user's file, None for the example
-    :param limit: number of departments to use, None for all; the second night then reads a part of the file
+    :param limit: number of departments to use, None for all. With a limit, or members in the user's file, the
+        second night reads a file without them, and the demo alone shows the bad rows
     """
     departments = found.departments[:limit]
     names = [department.name for department in departments]
     earlier, later = folder / "departments-1.json", Path(found.source)
     # The sandbox does not know the users of another enterprise.
     write(earlier, departments[:-NEW_ON_SECOND_NIGHT], with_members=file is None)
-    may_fail = bool(found.bad_rows) or (file is not None and any(one.user_ids for one in departments))
-    if len(departments) < len(found.departments):
+    may_fail = bool(found.bad_rows)
+    has_members = file is not None and any(one.user_ids for one in departments)
+    if has_members or len(departments) < len(found.departments):
         later, may_fail = folder / "departments-2.json", False
         write(later, departments, with_members=file is None)
     first = names[:-NEW_ON_SECOND_NIGHT]
